@@ -1,0 +1,28 @@
+"""Stage 1. STAC catalogue -> inventory/{tile}/{date}_{platform}.json, one small file per acquisition.
+
+`snakemake catalogue` is run before the others: the inventory is read when the workflow is parsed, so a dry run
+afterwards is exact.
+"""
+
+
+localrules:
+    catalogue,
+
+
+rule catalogue:
+    """Search the catalogue and write the records that changed."""
+    params:
+        settings=config["catalogue"],
+        bands=config["sentinel2"]["bands"],
+        period=PERIOD,
+        folder=RESULTS,
+    log:
+        result("logs/catalogue.log"),
+    benchmark:
+        result("benchmarks/catalogue.tsv")
+    conda:
+        "../../envs/base.yaml"
+    message:
+        "Refreshing the inventory from {params.settings[url]}"
+    script:
+        "../../scripts/catalogue.py"

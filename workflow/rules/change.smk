@@ -1,0 +1,27 @@
+"""Stage 4. half/{zone}/{half}.h5 -> change/{zone}.h5 and change/{zone}.gpkg: confirmed and provisional transitions."""
+
+
+rule change:
+    """Transitions to impervious classes that persist, and alerts that do not yet."""
+    input:
+        halves=expand(result("half/{{zone}}/{half}.h5"), half=HALVES),
+    output:
+        cells=result("change/{zone}.h5"),
+        events=result("change/{zone}.gpkg"),
+    params:
+        baseline=1,
+        persistence=config["change"]["persistence"],
+        max_gap=config["change"]["max_gap"],
+    log:
+        result("logs/change/{zone}.log"),
+    benchmark:
+        result("benchmarks/change/{zone}.tsv")
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    conda:
+        "../../envs/base.yaml"
+    message:
+        "Changes of zone {wildcards.zone}"
+    script:
+        "../../scripts/change.py"

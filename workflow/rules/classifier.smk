@@ -1,0 +1,37 @@
+"""Beside the stages. labelled patches -> models/landcover.onnx and its model card."""
+
+
+def classifier_model():
+    """Model file that the scenes are classified with: the configured one, or the one trained here."""
+    return config["classifier"]["model"] or result("models/landcover.onnx")
+
+
+if config["classifier"]["model"] is None:
+
+    rule train_classifier:
+        """Land-cover network from labelled patches, with figures for places it has not seen."""
+        input:
+            index=f"{config['classifier']['patches']}/index.csv",
+        output:
+            model=result("models/landcover.onnx"),
+            card=result("models/landcover.card.json"),
+            card_text=result("models/landcover.card.md"),
+        params:
+            baseline=1,
+            patches=config["classifier"]["patches"],
+            settings=config["classifier"],
+        log:
+            result("logs/train_classifier.log"),
+        benchmark:
+            result("benchmarks/train_classifier.tsv")
+        threads: 8
+        resources:
+            mem_mb=8000,
+            runtime=240,
+            gpu=int(config["classifier"]["device"] == "gpu"),
+        conda:
+            "../../envs/torch.yaml"
+        message:
+            "Training the land-cover network"
+        script:
+            "../../scripts/train_classifier.py"

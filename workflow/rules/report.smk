@@ -1,0 +1,69 @@
+"""Stage 7. Figures of the run (report/summary.json) and a map per zone (report/map_{zone}.png)."""
+
+
+def newest_scenes(zone, per_tile=3):
+    """Acquisitions of a zone for the picture's background: the newest of each tile, newest first."""
+    chosen = []
+    for tile in TILES:
+        if keys.zone_of_tile(tile) == zone:
+            chosen += [s for s in INVENTORY.scenes if s[0] == tile][-per_tile:]
+    return [result(f"acquisition/{t}/{d}_{p}.h5") for t, d, p in sorted(chosen, key=lambda s: s[1], reverse=True)]
+
+
+rule overview:
+    """Map of the found changes over the newest imagery."""
+    input:
+        scenes=lambda w: newest_scenes(w.zone),
+        grid=result("grid/{zone}.h5"),
+        events=result("change/{zone}.gpkg"),
+        outlines=outlines,
+    output:
+        picture=result("report/map_{zone}.png"),
+    params:
+        baseline=1,
+        unclear_scl=config["sentinel2"]["unclear_scl"],
+        title=f"{config['services']['title']}: {config['project']}, {PERIOD['start']} to {PERIOD['end']}",
+    log:
+        result("logs/overview/{zone}.log"),
+    benchmark:
+        result("benchmarks/overview/{zone}.tsv")
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    conda:
+        "../../envs/base.yaml"
+    message:
+        "Map of zone {wildcards.zone}"
+    script:
+        "../../scripts/overview.py"
+
+
+rule summary:
+    """Figures of the run."""
+    input:
+        grids=expand(result("grid/{zone}.h5"), zone=ZONES),
+        events=expand(result("change/{zone}.gpkg"), zone=ZONES),
+        pictures=expand(result("report/map_{zone}.png"), zone=ZONES),
+        months=expand(result("inventory/{zone}/{month}.json"), zone=ZONES, month=MONTHS),
+        sheets=config["orthophoto"]["sheets"],
+        outlines=outlines,
+    output:
+        figures=result("report/summary.json"),
+    params:
+        baseline=1,
+        scenes=INVENTORY.scenes,
+        months=len(MONTHS) * len(ZONES),
+        halves=len(HALVES) * len(ZONES),
+    log:
+        result("logs/summary.log"),
+    benchmark:
+        result("benchmarks/summary.tsv")
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    conda:
+        "../../envs/base.yaml"
+    message:
+        "Figures of the run"
+    script:
+        "../../scripts/summary.py"

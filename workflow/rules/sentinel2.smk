@@ -1,0 +1,52 @@
+"""Stage 2. inventory -> acquisition/{tile}/{date}_{platform}.h5 -> landcover/{tile}/{date}_{platform}.h5."""
+
+
+rule zone_grid:
+    """The zone's grid of cells and those inside the area of interest."""
+    input:
+        area=config["area_of_interest"],
+    output:
+        grid=result("grid/{zone}.h5"),
+    params:
+        baseline=1,
+        patch_stride=config["grid"]["patch_stride"],
+    log:
+        result("logs/zone_grid/{zone}.log"),
+    benchmark:
+        result("benchmarks/zone_grid/{zone}.tsv")
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    conda:
+        "../../envs/base.yaml"
+    message:
+        "Grid of zone {wildcards.zone}"
+    script:
+        "../../scripts/zone_grid.py"
+
+
+rule ingest:
+    """One acquisition: harmonised reflectance and scene classification from COG windows."""
+    input:
+        record=result("inventory/{tile}/{date}_{platform}.json"),
+        grid=lambda w: result(f"grid/{keys.zone_of_tile(w.tile)}.h5"),
+    output:
+        scene=result("acquisition/{tile}/{date}_{platform}.h5"),
+    params:
+        baseline=1,
+        bands=config["sentinel2"]["bands"],
+        signing=config["catalogue"]["signing"],
+    log:
+        result("logs/ingest/{tile}_{date}_{platform}.log"),
+    benchmark:
+        result("benchmarks/ingest/{tile}_{date}_{platform}.tsv")
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    conda:
+        "../../envs/base.yaml"
+    message:
+        "Reading {wildcards.tile} {wildcards.date} {wildcards.platform}"
+    script:
+        "../../scripts/ingest.py"

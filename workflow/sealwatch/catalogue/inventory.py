@@ -1,0 +1,63 @@
+"""The inventory: which acquisitions, mosaics and months exist. Read at parse time, so light on imports.
+
+`inventory/{tile}/{date}_{platform}.json`  the scene's record
+`inventory/{zone}/{date}_{platform}.json`  the tiles of one mosaic
+`inventory/{zone}/{month}.json`            the mosaics of one month (none in an empty month)
+
+The last two make a changed set of scenes visible to Snakemake by their time of modification alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..keys import WILDCARD_CONSTRAINTS, month_of, zone_of_tile
+
+_SCENE_FILE = re.compile("({date})_({platform})\\.json".format(**WILDCARD_CONSTRAINTS))
+
+
+@dataclass
+class Inventory:
+    """Scenes within the configured tiles and period.
+
+    Attributes:
+        scenes: (tile, date, platform) of every acquisition, sorted.
+        tiles_of_mosaic: tiles by (zone, date, platform).
+        mosaics_of_month: (date, platform) by (zone, month).
+    """
+
+    scenes: list[tuple[str, str, str]] = field(default_factory=list)
+    tiles_of_mosaic: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+    mosaics_of_month: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
+
+    def mosaics(self, zone: str) -> list[tuple[str, str]]:
+        """(date, platform) of all mosaics of a zone, sorted."""
+        return sorted((d, p) for z, d, p in self.tiles_of_mosaic if z == zone)
+
+
+def group_scenes(scenes: list[tuple[str, str, str]]) -> Inventory:
+    """Group acquisitions (tile, date, platform) into mosaics and months."""
+    inventory = Inventory(scenes=sorted(scenes))
+    for tile, date, platform in inventory.scenes:
+        zone = zone_of_tile(tile)
+        inventory.tiles_of_mosaic.setdefault((zone, date, platform), []).append(tile)
+    for zone, date, platform in sorted(inventory.tiles_of_mosaic):
+        inventory.mosaics_of_month.setdefault((zone, month_of(date)), []).append((date, platform))
+    return inventory
+
+
+def read_inventory(folder: str | Path, tiles: list[str], start: str, end: str) -> Inventory:
+    """List the inventory's scene records by their names; a missing folder is an empty inventory."""
+    scenes = []
+    for tile in tiles:
+        place = Path(folder) / tile
+        if not place.is_dir():
+            continue
+        for name in os.listdir(place):
+            found = _SCENE_FILE.fullmatch(name)
+            if found and start <= found[1] <= end:
+                scenes.append((tile, found[1], found[2]))
+    return group_scenes(scenes)

@@ -1,0 +1,1 @@
+"""Stage 2: acquisitions are read from the catalogue's images and their patches classified."""

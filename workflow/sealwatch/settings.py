@@ -1,0 +1,92 @@
+"""Configuration: checked against the schema before anything runs; an error names file, key and mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import ConfigError
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises:
+        ConfigError: the file is absent, no YAML, or not a mapping.
+    """
+    try:
+        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name an existing file") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: must hold keys and values, not {type(value).__name__}")
+    return value
+
+
+def _holds(tree: Any, keys: Iterable[Any]) -> bool:
+    for key in keys:
+        if not isinstance(tree, dict | list) or (isinstance(tree, dict) and key not in tree):
+            return False
+        if isinstance(tree, list) and not (isinstance(key, int) and key < len(tree)):
+            return False
+        tree = tree[key]
+    return True
+
+
+def _source(keys: list[Any], files: list[str]) -> str:
+    """The last configuration file that sets the key, since later files win over earlier ones."""
+    for name in reversed(files):
+        if _holds(read_yaml(name), keys):
+            return name
+    return files[-1] if files else "the configuration"
+
+
+def check(config: Mapping[str, Any], schema_file: str | Path, files: Iterable[str | Path] = ()) -> None:
+    """Check a merged configuration.
+
+    Args:
+        config: the merged configuration.
+        schema_file: JSON schema in YAML.
+        files: the configuration files in the order they were merged, to name the one at fault.
+
+    Raises:
+        ConfigError: the first key at fault, its file and what would be right.
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    names = [str(f) for f in files]
+    error = best_match(Draft202012Validator(read_yaml(schema_file)).iter_errors(dict(config)))
+    if error is not None:
+        keys = list(error.absolute_path)
+        described = error.schema.get("description") if isinstance(error.schema, dict) else None
+        hint = f" Meaning of the key: {described}" if described and keys else ""
+        if error.validator == "additionalProperties":
+            unknown = next(k for k in error.instance if k not in error.schema.get("properties", {}))
+            near = _nearest(unknown, error.schema.get("properties", {}))
+            keys = [*keys, unknown]
+            text = f"unknown key; {near}"
+            hint = ""
+        elif error.validator == "required":
+            missing = next(k for k in error.validator_value if k not in error.instance)
+            keys = [*keys, missing]
+            text, hint = "the key is missing; add it (config/README.md explains it)", ""
+        else:
+            text = error.message + "."
+        place = ".".join(str(k) for k in keys) or "top level"
+        raise ConfigError(f"{_source(keys, names)}: {place}: {text}{hint}")
+    if config["period"]["start"] > config["period"]["end"]:
+        keys = ["period", "start"]
+        raise ConfigError(f"{_source(keys, names)}: period.start: lies after period.end; exchange the two dates")
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(key, list(known), n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known keys here: {', '.join(sorted(known))}"
