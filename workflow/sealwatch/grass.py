@@ -98,7 +98,11 @@ class GrassSession:
             try:
                 return self._execute(command, stdin, limit)
             except subprocess.TimeoutExpired:
-                print(f"{module}: killed after {limit:g} s, run {attempt} of {tries}", file=sys.stderr, flush=True)
+                print(
+                    f"{module}: killed after {limit:g} s, run {attempt} of {tries}",
+                    file=sys.stderr,
+                    flush=True,
+                )
         raise GrassError(f"{module} did not end within {limit:g} s in {tries} run(s); raise its time limit")
 
     def read_pairs(self, module: str, **options: Any) -> dict[str, str]:
@@ -149,7 +153,9 @@ class GrassSession:
         size_x = (float(pairs["e"]) - west) / width
         size_y = (north - float(pairs["s"])) / height
         if abs(size_x - size_y) > 1e-6 * size_x:
-            raise GrassError(f"cells of {size_x} x {size_y} m are not square; resample the raster to square cells")
+            raise GrassError(
+                f"cells of {size_x} x {size_y} m are not square; resample the raster to square cells"
+            )
         return Window(epsg, west, north, size_x, width, height)
 
     def import_raster(self, source: str | Path, name: str, *, link: bool = False) -> None:
@@ -162,7 +168,9 @@ class GrassSession:
         """
         # -o: the CRS was compared by EPSG code; GRASS would refuse files whose WKT merely words the datum otherwise.
         if link:
-            self.run("r.external", flags="o", input=source, output=name)
+            # `input` takes a file only and makes its path absolute; names such as NETCDF:"...":class go to `source`.
+            option = "input" if Path(source).is_file() else "source"
+            self.run("r.external", flags="o", output=name, **{option: source})
         else:
             self.run("r.in.gdal", flags="ko", input=source, output=name)
 
@@ -272,12 +280,16 @@ def _open(env: dict[str, str], database: Path, location: str, mapset: str, epsg:
         session = grass_session.Session(env=env)
         if not (database / location / "PERMANENT").is_dir():
             # PERMANENT first and alone: making location and mapset at once leaves a wrong tree without a message.
-            session.open(gisdb=str(database), location=location, mapset="PERMANENT", create_opts=f"EPSG:{epsg}")
+            session.open(
+                gisdb=str(database), location=location, mapset="PERMANENT", create_opts=f"EPSG:{epsg}"
+            )
             os.unlink(session.env["GISRC"])
         new = not (database / location / mapset).is_dir()
         session.open(gisdb=str(database), location=location, mapset=mapset, create_opts="" if new else None)
     except RuntimeError as error:
-        raise GrassError(f"GRASS could not make location {location} with EPSG:{epsg}: {_own_message(str(error))}") from error
+        raise GrassError(
+            f"GRASS could not make location {location} with EPSG:{epsg}: {_own_message(str(error))}"
+        ) from error
     session.env |= {"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}
     return session
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import tarfile
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..files import atomic_path
 from ..keys import half_span, months_of
+from ..progress import track
 
 MAPSET = "series"
+
+
+def location_name(zone: str) -> str:
+    """Name of the GRASS location in the archive."""
+    return f"sealwatch_{zone}"
 
 
 def _month_end(month: str) -> str:
@@ -37,32 +44,34 @@ def build(
     """
     from .. import grass
 
-    with grass.session(int(zone)) as session:
-        for name, paths in datasets.items():
-            lines = []
-            for path in paths:
-                stem = Path(path).stem
-                raster = f"{name}_{stem}".replace("-", "_")
-                grass.run(
-                    "r.external", input=f'NETCDF:"{Path(path).resolve()}":class', output=raster, flags="o", overwrite=True
+    with tempfile.TemporaryDirectory(prefix="sealwatch-spacetime-") as folder:
+        with grass.session(int(zone), folder, location_name(zone), MAPSET) as session:
+            for name, paths in datasets.items():
+                lines = []
+                for path in track(paths, f"linking {name}"):
+                    stem = Path(path).stem
+                    raster = f"{name}_{stem}".replace("-", "_")
+                    session.import_raster(f'NETCDF:"{Path(path).resolve()}":class', raster, link=True)
+                    lines.append("|".join([raster, *_span(name, stem)]))
+                if lines:
+                    # The mapset opens with the maps' region, without which temporal modules see nothing.
+                    session.run("g.region", raster=lines[0].split("|")[0])
+                session.run(
+                    "t.create",
+                    type="strds",
+                    temporaltype="absolute",
+                    output=name,
+                    title=f"Land cover, {name}",
+                    description="Class codes of Sealwatch",
+                    semantictype="mean",
+                    timeout_s=timeout_s,
                 )
-                lines.append("|".join([raster, *_span(name, stem)]))
-            grass.run(
-                "t.create",
-                type="strds",
-                temporaltype="absolute",
-                output=name,
-                title=f"Land cover, {name}",
-                description="Sealwatch land-cover classes",
-                semantictype="mode",
-                timeout_s=timeout_s,
-            )
-            if lines:
-                listing = Path(session.folder) / f"{name}.txt"
-                listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
-                grass.run("t.register", input=name, file=str(listing), type="raster", timeout_s=timeout_s)
+                if lines:
+                    listing = session.scratch / f"{name}.txt"
+                    listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
+                    session.run("t.register", input=name, file=listing, type="raster", timeout_s=timeout_s)
         with atomic_path(target) as part, tarfile.open(part, "w:gz") as archive:
-            archive.add(session.location, arcname=Path(session.location).name)
+            archive.add(Path(folder) / location_name(zone), arcname=location_name(zone))
 
 
 def _span(name: str, stem: str) -> tuple[str, str]:

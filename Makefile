@@ -1,0 +1,56 @@
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+SNAKEMAKE := .venv/bin/snakemake
+CORES ?= all
+CONFIG ?= config/config.yaml
+REAL_DATA_DIR ?= ../shared/data
+export REAL_DATA_DIR
+BUILDERS := PYTHONPATH=workflow:tests $(PYTHON) -m builders
+
+.PHONY: help setup demo demo-real demo-scene serve stop test lint lock plan catalogue run
+
+help:
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+setup: ## install system packages (root or sudo) and the Python packages into .venv
+	@bash scripts/setup.sh
+
+demo: setup ## build the demo country, run the whole chain on it and compare with its truth
+	@$(BUILDERS).demo run demo
+
+demo-real: setup ## the same, staged with real imagery from REAL_DATA_DIR
+	@$(BUILDERS).demo run demo-real --real "$(REAL_DATA_DIR)"
+
+demo-scene: setup ## add one scene to the demo's catalogue, refresh the inventory and show what would run
+	@$(BUILDERS).demo add-scene demo
+
+serve: setup ## start the demo's database and WFS and leave them running
+	@$(BUILDERS).demo serve demo
+
+stop: ## stop the demo's services
+	@$(BUILDERS).demo stop demo
+	@$(BUILDERS).demo stop demo-real
+
+catalogue: ## refresh the inventory of scenes (CONFIG=my.yaml)
+	@$(SNAKEMAKE) catalogue --cores 1 --configfile $(CONFIG)
+
+plan: ## show what a run would do
+	@$(SNAKEMAKE) -n --configfile $(CONFIG)
+
+run: ## run the workflow on this machine
+	@$(SNAKEMAKE) --cores $(CORES) --configfile $(CONFIG)
+
+test: setup ## all tests, on the real components
+	@$(PYTHON) -m pytest
+
+lint: setup ## formatting, style, types and Snakemake's own checks
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/snakefmt --check workflow
+	.venv/bin/mypy
+	$(SNAKEMAKE) --lint --configfile config/demo.yaml
+
+lock: ## resolve pyproject.toml into requirements.lock
+	.venv/bin/uv pip compile -q pyproject.toml --extra cpu --extra dev --no-header --no-emit-find-links \
+	  $${PIP_FIND_LINKS:+--find-links "$$PIP_FIND_LINKS"} -o requirements.lock
+	sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.lock
