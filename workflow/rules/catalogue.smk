@@ -10,7 +10,10 @@ localrules:
 
 
 rule catalogue:
-    """Search the catalogue and write the records that changed."""
+    """Search the catalogue and write the records that changed.
+
+    No output and no benchmark file, which would count as one: the rule runs each time it is asked for.
+    """
     params:
         settings=config["catalogue"],
         bands=config["sentinel2"]["bands"],
@@ -18,8 +21,6 @@ rule catalogue:
         folder=RESULTS,
     log:
         result("logs/catalogue.log"),
-    benchmark:
-        result("benchmarks/catalogue.tsv")
     conda:
         "../../envs/base.yaml"
     message:

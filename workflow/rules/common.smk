@@ -16,5 +16,17 @@ def result(path):
     return f"{RESULTS}/{path}"
 
 
+def inventoried(path):
+    """Input function for a file of the inventory, which only `snakemake catalogue` writes."""
+
+    def find(wildcards):
+        found = result(path).format(**wildcards)
+        if not os.path.exists(found):
+            raise WorkflowError(f"{found} is not in the inventory; run first: snakemake catalogue")
+        return found
+
+    return find
+
+
 wildcard_constraints:
     **keys.WILDCARD_CONSTRAINTS,

@@ -20,7 +20,7 @@ rule mosaic:
             result(f"landcover/{tile}/{w.date}_{w.platform}.h5")
             for tile in INVENTORY.tiles_of_mosaic.get((w.zone, w.date, w.platform), [])
         ],
-        members=result("inventory/{zone}/{date}_{platform}.json"),
+        members=inventoried("inventory/{zone}/{date}_{platform}.json"),
         grid=result("grid/{zone}.h5"),
     output:
         map=result("mosaic/{zone}/{date}_{platform}.h5"),
@@ -45,7 +45,7 @@ rule month:
     """Composite of one month; a month without scenes gives an explicitly empty map."""
     input:
         mosaics=lambda w: [result(f"mosaic/{w.zone}/{m}.h5") for m in mosaics_of(w.zone, w.month)],
-        members=result("inventory/{zone}/{month}.json"),
+        members=inventoried("inventory/{zone}/{month}.json"),
         grid=result("grid/{zone}.h5"),
     output:
         map=result("month/{zone}/{month}.h5"),

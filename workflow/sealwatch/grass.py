@@ -35,10 +35,11 @@ _NULLS = {"uint8": 255, "uint16": 0, "int32": -1, "float32": "nan"}
 
 
 class GrassSession:
-    """An open mapset; made by `session`. Options are given as keywords: `input=`, `type_=` for `type`, and so on."""
+    """An open mapset; made by `session`. Options are keywords: `input=`, `type_=` for `type`, and so on."""
 
     def __init__(self, env: dict[str, str], scratch: Path) -> None:
         self._env = env
+        self._region: dict[str, str] | None = None
         self.scratch = scratch
 
     def run(
@@ -61,8 +62,8 @@ class GrassSession:
             stdin: text for the module's standard input.
             timeout_s: seconds after which its process group is killed; by default `TIMEOUT_S`, or
                 `TEMPORAL_TIMEOUT_S` for `t.*`.
-            attempts: runs tried in all where a run did not end in time; by default 3 for `t.*` and else 1. The
-                further runs may overwrite what the killed one left.
+            attempts: runs tried in all where a run did not end in time; by default 3 for `t.*` and else 1.
+                The further runs may overwrite what the killed one left.
             options: the module's options; lists are joined with commas, None is left out.
 
         Raises:
@@ -90,6 +91,8 @@ class GrassSession:
         **options: Any,
     ) -> str:
         """Run a module as `run` does and return what it printed on standard output."""
+        if module == "g.region":
+            self._region = None
         temporal = module.startswith("t.")
         limit = timeout_s if timeout_s is not None else TEMPORAL_TIMEOUT_S if temporal else TIMEOUT_S
         tries = attempts if attempts is not None else 3 if temporal else 1
@@ -147,7 +150,7 @@ class GrassSession:
         Raises:
             GrassError: its cells are not square.
         """
-        pairs = self.read_pairs("g.region", flags="g")
+        pairs = self._current_region()
         west, north = float(pairs["w"]), float(pairs["n"])
         width, height = int(pairs["cols"]), int(pairs["rows"])
         size_x = (float(pairs["e"]) - west) / width
@@ -158,6 +161,13 @@ class GrassSession:
             )
         return Window(epsg, west, north, size_x, width, height)
 
+    def _current_region(self) -> dict[str, str]:
+        """Edges, `rows` and `cols` of the computational region; asked from GRASS once after each change."""
+        if self._region is None:
+            pairs = self.read_pairs("g.region", flags="g")
+            self._region = pairs
+        return self._region
+
     def import_raster(self, source: str | Path, name: str, *, link: bool = False) -> None:
         """Bring a raster into the mapset; its CRS must be the session's, which the caller has checked.
 
@@ -166,11 +176,13 @@ class GrassSession:
             name: map; a source of several bands gives the maps `name.1`, `name.2`, ...
             link: read the file in place (r.external) instead of copying it.
         """
-        # -o: the CRS was compared by EPSG code; GRASS would refuse files whose WKT merely words the datum otherwise.
+        # -o: the CRS was compared by EPSG code; GRASS would refuse files whose WKT merely words the datum
+        # otherwise.
         if link:
-            # `input` takes a file only and makes its path absolute; names such as NETCDF:"...":class go to `source`.
-            option = "input" if Path(source).is_file() else "source"
-            self.run("r.external", flags="o", output=name, **{option: source})
+            # `input` takes a file only and makes its path absolute; names such as NETCDF:"...":class go to
+            # `source`.
+            file, other = (source, None) if Path(source).is_file() else (None, source)
+            self.run("r.external", flags="o", output=name, input=file, source=other)
         else:
             self.run("r.in.gdal", flags="ko", input=source, output=name)
 
@@ -180,13 +192,11 @@ class GrassSession:
         255, 0, -1 and NaN respectively become NULL.
         """
         kind = str(array.dtype)
-        window = self.read_pairs("g.region", flags="g")
+        window = self._current_region()
         path = self.scratch / f"{name}.bin"
         np.ascontiguousarray(array).tofile(path)
-        number = {"flags": "f"} if kind == "float32" else {"bytes": array.dtype.itemsize}
-        if kind == "int32":
-            number["flags"] = "s"
-        edges = {k: window[s] for k, s in (("north", "n"), ("south", "s"), ("east", "e"), ("west", "w"))}
+        flags = {"float32": "f", "int32": "s"}.get(kind, "")
+        width = None if kind == "float32" else array.dtype.itemsize
         self.run(
             "r.in.bin",
             input=path,
@@ -194,8 +204,12 @@ class GrassSession:
             rows=array.shape[0],
             cols=array.shape[1],
             anull=_NULLS[kind],
-            **edges,
-            **number,
+            flags=flags,
+            bytes=width,
+            north=window["n"],
+            south=window["s"],
+            east=window["e"],
+            west=window["w"],
         )
         path.unlink()
 
@@ -206,7 +220,7 @@ class GrassSession:
             name: map.
             dtype: `uint8`, `uint16`, `int32` or `float32`; NULL becomes 255, 0, -1 or NaN.
         """
-        pairs = self.read_pairs("g.region", flags="g")
+        pairs = self._current_region()
         path = self.scratch / f"{name}.{dtype}.bin"
         flags = "f" if dtype == "float32" else "i"
         self.run(
@@ -256,10 +270,11 @@ def _environment(scratch: Path) -> Iterator[dict[str, str]]:
     """The environment of GRASS's processes; that of this process is as before when the block ends."""
     if shutil.which(os.environ.get("GRASSBIN", "grass")) is None:
         raise GrassError(f"GRASS GIS was not found: there is no command `grass` on PATH; {INSTALL_HINT}")
-    # GRASS's own Python scripts must not see this interpreter's packages; HOME must exist and, as GRASS writes
-    # settings there at every start, not be shared between jobs.
+    # GRASS's own Python scripts must not see this interpreter's packages; HOME must exist and, as GRASS
+    # writes settings there at every start, not be shared between jobs.
     env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "GISRC", "GISBASE")}
-    env |= {"HOME": str(scratch), "GRASS_VERBOSE": "0", "GRASS_MESSAGE_FORMAT": "plain", "LC_ALL": "C.UTF-8"}
+    env |= {"HOME": str(scratch), "GRASS_VERBOSE": "0", "GRASS_MESSAGE_FORMAT": "plain"}
+    env |= {"LC_ALL": "C.UTF-8", "GRASS_COMPRESSOR": "LZ4"}  # the quickest, for maps that live for one job
     before = dict(os.environ)
     # grass-session looks for GRASS and changes the process's environment when it is imported.
     os.environ.clear()
@@ -279,7 +294,8 @@ def _open(env: dict[str, str], database: Path, location: str, mapset: str, epsg:
         grass_session.ORIGINAL_ENV = dict(env)
         session = grass_session.Session(env=env)
         if not (database / location / "PERMANENT").is_dir():
-            # PERMANENT first and alone: making location and mapset at once leaves a wrong tree without a message.
+            # PERMANENT first and alone: making location and mapset at once leaves a wrong tree without a
+            # message.
             session.open(
                 gisdb=str(database), location=location, mapset="PERMANENT", create_opts=f"EPSG:{epsg}"
             )

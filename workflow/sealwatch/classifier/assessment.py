@@ -75,7 +75,9 @@ def _precision_recall_f1(hits: float, predicted: float, actual: float) -> dict[s
     }
 
 
-def assess(logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+def assess(
+    logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, classes: Sequence[str]
+) -> dict[str, Any]:
     """Figures of one validation set as JSON values.
 
     Args:

@@ -25,11 +25,11 @@ def check_l2a(bands: Sequence[str]) -> tuple[str, ...]:
         ConfigError: an unknown or repeated band, no band at all, or B10.
     """
     if "B10" in bands:
-        raise ConfigError("classifier.bands: Level-2A scenes have no band B10 (cirrus); take it out of the list")
+        raise ConfigError("classifier.bands: Level-2A scenes have no B10 (cirrus); take it out of the list")
     unknown = [band for band in bands if band not in L2A_BANDS]
     if unknown or not bands:
         raise ConfigError(
-            f"classifier.bands: {', '.join(unknown) or 'the list is empty'}; choose from {' '.join(L2A_BANDS)}"
+            f"classifier.bands: {', '.join(unknown) or 'empty list'}; choose from {' '.join(L2A_BANDS)}"
         )
     if len(set(bands)) != len(bands):
         raise ConfigError(f"classifier.bands: a band is named twice in {' '.join(bands)}")
@@ -50,6 +50,6 @@ def positions(wanted: Sequence[str], available: Sequence[str], source: str) -> l
     missing = [band for band in wanted if band not in available]
     if missing:
         raise ConfigError(
-            f"{source}: has no band {', '.join(missing)} (it has {' '.join(available)}); change classifier.bands"
+            f"{source}: has no band {', '.join(missing)}, only {' '.join(available)}; change classifier.bands"
         )
     return [list(available).index(band) for band in wanted]

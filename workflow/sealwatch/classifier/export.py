@@ -69,6 +69,7 @@ def export_onnx(
             dynamo=True,
             verbose=False,
         )
+    assert program is not None  # it is None only when a file name is given
     model = program.model_proto
     # The exporter notes the source line of every node: paths of the machine that trained.
     model.doc_string = ""

@@ -25,8 +25,8 @@ def _split_section(title: str, figures: Mapping[str, Any]) -> list[str]:
         "",
         f"{figures['patches']} patches, overall accuracy {_figure(figures['overall_accuracy'])}, "
         f"impervious yes/no F1 {_figure(figures['impervious']['f1'])}, expected calibration error "
-        f"{_figure(figures['ece_before'])} before and {_figure(figures['ece_after'])} after temperature scaling "
-        "(cross-fitted).",
+        f"{_figure(figures['ece_before'])} before and {_figure(figures['ece_after'])} after temperature "
+        "scaling (cross-fitted).",
         "",
         "| class | patches | precision | recall | F1 |",
         "|---|---|---|---|---|",

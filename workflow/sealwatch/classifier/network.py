@@ -1,4 +1,4 @@
-"""Networks by name: a TorchGeo backbone for any number of bands, with weights by name, from a file, or none."""
+"""Networks by name: a TorchGeo backbone for any bands, with weights by name, from a file, or none."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def build_network(backbone: str, bands: Sequence[str], classes: int, weights: st
     first = next(layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
     if first.in_channels != len(bands):
         raise ModelError(
-            f"classifier.backbone: {backbone} takes {first.in_channels} bands, classifier.bands names {len(bands)}"
+            f"classifier.backbone: {backbone} takes {first.in_channels} bands, not the {len(bands)} of "
+            "classifier.bands"
         )
     return network
 
@@ -62,7 +63,7 @@ def _read_weights(weights: str, backbone: str, bands: Sequence[str]) -> Mapping[
         content = torch.load(weights, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{weights}: no state dict of torch ({reason}); change classifier.weights") from error
+        raise ModelError(f"{weights}: no state dict ({reason}); change classifier.weights") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ModelError(f"{weights}: holds no state dict of torch; change classifier.weights")
@@ -80,16 +81,16 @@ def _named_weights(weights: str, backbone: str, bands: Sequence[str]) -> Mapping
     expected = tuple(entry.meta["bands"])
     if expected != tuple(bands):
         raise ConfigError(
-            f"classifier.bands: {weights} was trained with {' '.join(expected)} in this order, not {' '.join(bands)}"
+            f"classifier.bands: {weights} needs {' '.join(expected)} in this order, not {' '.join(bands)}"
         )
     if backbone not in models.list_models() or entry not in models.get_model_weights(backbone):
-        raise ConfigError(f"classifier.backbone: {weights} are no weights of {backbone}; change one of the two")
+        raise ConfigError(f"classifier.backbone: {weights} are no weights of {backbone}; change one of them")
     try:
         return entry.get_state_dict(progress=False)
     except OSError as error:
         raise ModelError(
-            f"classifier.weights: {weights} cannot be downloaded ({error}); fetch {entry.url} elsewhere and give "
-            "the path of the file"
+            f"classifier.weights: {weights} cannot be downloaded ({error}); fetch {entry.url} elsewhere "
+            "and give the path of the file"
         ) from error
 
 
@@ -104,7 +105,7 @@ def _load(network: nn.Module, backbone: str, state: Mapping[str, Tensor], source
     first = next(name for name, value in own.items() if value.ndim == 4)
     if first in found and found[first].shape[1] != bands:
         raise ConfigError(
-            f"classifier.weights: {source} takes {found[first].shape[1]} bands, classifier.bands names {bands}"
+            f"classifier.weights: {source} takes {found[first].shape[1]} bands, classifier.bands has {bands}"
         )
     wrong = [n for n in own if n not in head and (n not in found or found[n].shape != own[n].shape)]
     if wrong:

@@ -60,12 +60,13 @@ def _read_index(index: Path) -> list[dict[str, str]]:
     for row in rows:
         if row["class"] not in LAND_COVER_CLASSES:
             raise ConfigError(
-                f"{index}: {row['file']} has class {row['class']!r}; the classes are {', '.join(LAND_COVER_CLASSES)}"
+                f"{index}: {row['file']} has class {row['class']!r}; "
+                f"the classes are {', '.join(LAND_COVER_CLASSES)}"
             )
         try:
             float(row["lon"]), float(row["lat"])
         except ValueError:
-            raise ConfigError(f"{index}: {row['file']} has no number in lon or lat; give WGS 84 degrees") from None
+            raise ConfigError(f"{index}: {row['file']} needs lon and lat in degrees (WGS 84)") from None
     absent = sorted(set(LAND_COVER_CLASSES) - {row["class"] for row in rows})
     if absent:
         raise ConfigError(f"{index}: no patch of class {', '.join(absent)}; every class needs examples")
@@ -77,7 +78,7 @@ def _read_patch(path: Path) -> np.ndarray:
         with rasterio.open(path) as source:
             pixels = source.read()
     except RasterioError as error:
-        raise RasterError(f"{path}: cannot be read ({error}); restore it or take it out of index.csv") from error
+        raise RasterError(f"{path}: cannot be read ({error}); mend it or strike it from index.csv") from error
     expected = (len(EUROSAT_BANDS), PATCH_PX, PATCH_PX)
     if pixels.shape != expected or pixels.dtype != np.uint16:
         raise RasterError(

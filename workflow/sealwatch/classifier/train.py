@@ -19,6 +19,7 @@ torchvision_ops.ensure()
 import torch  # noqa: E402
 from lightning.pytorch import Callback, LightningModule, Trainer  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
+from torch.optim.lr_scheduler import OneCycleLR  # noqa: E402
 from torch.utils.data import DataLoader, IterableDataset  # noqa: E402
 from torchgeo.trainers import ClassificationTask  # noqa: E402
 
@@ -96,7 +97,7 @@ class LandCoverTask(ClassificationTask):
     def configure_optimizers(self) -> Any:
         """AdamW under the one-cycle policy: robust for short trainings from random weights."""
         optimizer = torch.optim.AdamW(self.parameters(), lr=self._rate, weight_decay=0.05)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self._rate, total_steps=self._steps, pct_start=0.25)
+        schedule = OneCycleLR(optimizer, self._rate, total_steps=self._steps, pct_start=0.25)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
@@ -123,7 +124,7 @@ class EpochLines(Callback):
 
 def _accelerator(device: str) -> str:
     if device == "gpu" and not torch.cuda.is_available():
-        raise ConfigError("classifier.device: gpu, but torch sees none; use auto or cpu, or a CUDA build of torch")
+        raise ConfigError("classifier.device: gpu, but torch sees none; use auto, or a CUDA build of torch")
     return "cpu" if device == "cpu" or not torch.cuda.is_available() else "gpu"
 
 
@@ -167,7 +168,7 @@ def fit(
     task = LandCoverTask(network, float(settings["learning_rate"]), epochs * len(batches))
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # advice about data-loader workers, which batches in memory do not need
+        warnings.simplefilter("ignore")  # advice on loader workers, which batches in memory do not need
         trainer = Trainer(
             accelerator=accelerator,
             devices=1,
@@ -222,7 +223,8 @@ def train(
     random = np.zeros(len(data), dtype=bool)
     random[rest[random_split(data.labels[rest], share, seed)]] = True
     chosen = ~(spatial | random)
-    print(f"{chosen.sum()} patches to train, {spatial.sum()} other places, {random.sum()} random", file=sys.stderr)
+    counts = f"{chosen.sum()} to train, {spatial.sum()} of other places, {random.sum()} at random"
+    print(f"patches: {counts}", file=sys.stderr)
 
     network, normalisation = fit(data, chosen, settings, threads)
     validation, temperature = {}, 1.0

@@ -83,7 +83,9 @@ def _read_window(image, href: str, window: Window, fill: int) -> np.ndarray:  # 
 
     size = window.cell_size_m
     transform = image.transform
-    if image.crs is None or image.crs.to_epsg() != window.epsg:
+    if image.crs is None:
+        raise RasterError(f"{href}: cannot be read as georeferenced image; it is damaged or another file")
+    if image.crs.to_epsg() != window.epsg:
         raise RasterError(f"{href}: lies in {image.crs}, but the tile's zone is EPSG:{window.epsg}")
     if (transform.a, transform.e, transform.b, transform.d) != (size, -size, 0, 0):
         raise RasterError(f"{href}: pixels are {transform.a} x {-transform.e} m, expected {size:g} m north-up")

@@ -22,6 +22,8 @@ from .model_file import LandCoverModel
 _BLOCK_PX = 512
 """Height of the strips that are read at once: bounds the memory, and few chunks are unpacked twice."""
 
+_ORIGIN = ("tile", "date", "platform")
+
 _BATCH = 256
 """Most patches in one run of the network: 38 MB of input with nine bands."""
 
@@ -89,7 +91,7 @@ class _Acquisition:
         self.window = hdf5.read_window(file, "m10")
         coarse = hdf5.read_window(file, "m20")
         if self.window.bounds != coarse.bounds:
-            raise RasterError(f"{file.filename}: m10 and m20 do not cover the same ground; delete it and run again")
+            raise RasterError(f"{file.filename}: m10 and m20 do not coincide; delete it and run again")
         self._places = {
             label: (group, number)
             for group in ("m10", "m20")
@@ -99,7 +101,7 @@ class _Acquisition:
         missing = [band for band in bands if band not in self._places]
         if missing:
             raise ModelError(
-                f"{file.filename}: has no band {', '.join(missing)}, which the model needs; add it to sentinel2.bands"
+                f"{file.filename}: the model needs band {', '.join(missing)}; add it to sentinel2.bands"
             )
         self._bands = tuple(bands)
 
@@ -117,12 +119,12 @@ class _Acquisition:
             strips["m10"] = self._file["m10/reflectance"][:, rows, cols]
         if any(self._places[band][0] == "m20" for band in self._bands):
             strips["m20"] = self._doubled("m20/reflectance", rows, cols)
-        return np.stack([strips[group][number] for group, number in map(self._places.__getitem__, self._bands)])
+        places = (self._places[band] for band in self._bands)
+        return np.stack([strips[group][number] for group, number in places])
 
-    def clear(self, rows: slice, cols: slice, reflectance: np.ndarray, unclear_scl: Sequence[int]) -> np.ndarray:
-        """bool [rows, cols]: the scene classification says clear, and every band has data."""
-        scl = self._doubled("m20/scl", rows, cols)
-        return ~np.isin(scl, [*unclear_scl, 255]) & (reflectance != 0).all(axis=0)
+    def unclear(self, rows: slice, cols: slice, unclear_scl: Sequence[int]) -> np.ndarray:
+        """Where the scene classification hides the ground or says nothing: bool [rows, cols]."""
+        return np.isin(self._doubled("m20/scl", rows, cols), [*unclear_scl, 255])
 
 
 def _patch_shares(mask: np.ndarray, stride: int) -> np.ndarray:
@@ -185,17 +187,19 @@ def classify(
         acquisition = _Acquisition(file, network.bands)
         grid = patch_grid(acquisition.window, patch_stride)
         if grid is None:
-            raise RasterError(f"{scene}: no whole patch of {PATCH_PX} pixels lies in it; widen area_of_interest")
-        origin = {key: hdf5.read_text(file.attrs[key]) for key in ("tile", "date", "platform") if key in file.attrs}
+            raise RasterError(f"{scene}: holds no whole patch of {PATCH_PX} pixels; widen area_of_interest")
+        origin = {key: hdf5.read_text(file.attrs[key]) for key in _ORIGIN if key in file.attrs}
         shape = grid.cells.shape
         probability = np.full((len(LAND_COVER_CLASSES), *shape), np.nan, dtype=np.float32)
         clear_fraction = np.zeros(shape, dtype=np.float32)
         for cell_rows, rows in track(list(grid.blocks()), "strips classified"):
             strip = acquisition.reflectance(rows, grid.columns)
-            clear = acquisition.clear(rows, grid.columns, strip, settings["unclear_scl"])
+            unclear = acquisition.unclear(rows, grid.columns, settings["unclear_scl"])
+            clear = (strip != 0).all(axis=0) & ~unclear
             shares = _patch_shares(clear, patch_stride)
             clear_fraction[cell_rows] = shares
-            patches = sliding_window_view(strip, (PATCH_PX, PATCH_PX), axis=(1, 2))[:, ::patch_stride, ::patch_stride]
+            patches = sliding_window_view(strip, (PATCH_PX, PATCH_PX), axis=(1, 2))
+            patches = patches[:, ::patch_stride, ::patch_stride]
             places = np.argwhere((shares >= settings["min_clear_fraction"]) & (shares > 0))
             for first in range(0, len(places), _BATCH):
                 row, col = places[first : first + _BATCH].T
@@ -213,7 +217,10 @@ def classify(
     with hdf5.create(target, "classify", baseline, provenance) as writer:
         writer.set_grid(grid.cells)
         writer.add_axis("class_code", LAND_COVER_CLASSES)
-        writer.add("probability", ("class_code", "y", "x"), "float32", probability, long_name="class probability")
-        names = " ".join(LAND_COVER_CLASSES)
-        writer.add("class", ("y", "x"), "uint8", classes, long_name="most probable class", flag_meanings=names)
-        writer.add("clear_fraction", ("y", "x"), "float32", clear_fraction, long_name="clear share of the patch")
+        labels = " ".join(LAND_COVER_CLASSES)
+        plane = ("y", "x")
+        writer.add(
+            "probability", ("class_code", *plane), "float32", probability, long_name="class probability"
+        )
+        writer.add("class", plane, "uint8", classes, long_name="most probable class", flag_meanings=labels)
+        writer.add("clear_fraction", plane, "float32", clear_fraction, long_name="clear share of the patch")

@@ -55,7 +55,7 @@ class LandCoverModel:
         if properties.get("sealwatch_model") != "landcover" or not {"bands", "classes"} <= properties.keys():
             raise ModelError(f"{path}: an ONNX file, but no land-cover model of Sealwatch; {mend}")
         if tuple(properties["classes"].split()) != LAND_COVER_CLASSES:
-            raise ModelError(f"{path}: its classes are {properties['classes']}, not {' '.join(LAND_COVER_CLASSES)}")
+            raise ModelError(f"{path}: has other classes ({properties['classes']}) than the pipeline; {mend}")
         self.bands = tuple(properties["bands"].split())
         expected = [len(self.bands), PATCH_PX, PATCH_PX]
         if self._session.get_inputs()[0].shape[1:] != expected:

@@ -1,0 +1,10 @@
+"""Rule release: the accepted polygons as the next numbered release."""
+
+from sealwatch.jobs import logged
+
+with logged(snakemake.log[0]):
+    from sealwatch.publish.release import make_release
+
+    made = make_release(snakemake.params.database, snakemake.params.folder)
+    word = "new" if made.new else "unchanged"
+    print(f"release {made.number} ({word}): {made.polygons} polygons in {made.package}")

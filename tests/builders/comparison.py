@@ -1,0 +1,95 @@
+"""Comparison of the demo's products with the world's truth, which the pipeline never reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+
+Cell = tuple[int, int]
+
+
+def _half_number(half: str) -> int:
+    return int(half[:4]) * 2 + int(half[5])
+
+
+def compare_cells(events: gpd.GeoDataFrame, truth: dict[str, Any]) -> dict[str, Any]:
+    """User's and producer's accuracy of confirmed changes at cell level, and the largest error of their half-year.
+
+    A true change that was later reversed counts as a change; the confirmed reversals are counted apart.
+    """
+    gains = {(g["row"], g["col"]): g for g in [*truth["gains"], *truth["reversals"]]}
+    found = {(e.row, e.col): e for e in events[events.status != "provisional"].itertuples()}
+    right = sorted(set(gains) & set(found))
+    errors = [
+        abs(_half_number(found[cell].start_half) - _half_number(gains[cell]["start_half"])) for cell in right
+    ]
+    return {
+        "cell_users_accuracy": round(len(right) / len(found), 4) if found else None,
+        "cell_producers_accuracy": round(len(right) / len(gains), 4) if gains else None,
+        "half_error_max": max(errors) if errors else None,
+        "true_changes": len(gains),
+        "missed_changes": [list(cell) for cell in sorted(set(gains) - set(found))],
+        "false_changes": [list(cell) for cell in sorted(set(found) - set(gains))],
+        "transitions_right": sum(
+            (found[c].from_class, found[c].to_class) == (gains[c]["from"], gains[c]["to"]) for c in right
+        ),
+        "confirmed_blips": sum((b["row"], b["col"]) in found for b in truth["blips"]),
+        "true_reversals": len(truth["reversals"]),
+        "reversals_right": sum(
+            (r["row"], r["col"]) in found
+            and found[r["row"], r["col"]].reversal_half == r["end_half"]
+            for r in truth["reversals"]
+        ),
+    }
+
+
+def intersection_over_union(found: gpd.GeoDataFrame, truth: gpd.GeoDataFrame) -> float:
+    """Area of the intersection over that of the union of two layers, in the truth's CRS."""
+    one, other = found.to_crs(truth.crs).union_all(), truth.union_all()
+    union = one.union(other).area
+    return one.intersection(other).area / union if union else 1.0
+
+
+def compare(world: Path, results: Path, wfs_url: str) -> dict[str, Any]:
+    """The figures of `summary.json`: those of the report, and the comparison with the truth.
+
+    Args:
+        world: folder with `truth.json` and, where polygons are known, layer `newly_sealed_2024` of `truth.gpkg`.
+        results: folder of the products.
+        wfs_url: the running service; published features are counted and compared as it gives them.
+    """
+    truth = json.loads((world / "truth.json").read_text(encoding="utf-8"))
+    figures = json.loads((results / "report/summary.json").read_text(encoding="utf-8"))
+    events = gpd.read_file(results / f"change/{truth['epsg']}.gpkg", layer="events")
+    published = gpd.read_file(f"WFS:{wfs_url}")
+    figures["published_features"] = len(published)
+    figures |= compare_cells(events, truth)
+    figures["polygon_iou"] = None
+    if (world / "truth.gpkg").exists() and len(published):
+        sealed = gpd.read_file(world / "truth.gpkg", layer="newly_sealed_2024")
+        figures["polygon_iou"] = round(intersection_over_union(published, sealed), 4)
+    return figures
+
+
+def for_a_reader(figures: dict[str, Any]) -> str:
+    """The figures as a short text."""
+
+    def percent(value: float | None) -> str:
+        return "-" if value is None else f"{100 * value:.1f} %"
+
+    f = figures
+    lines = [
+        f"{f['scenes']} scenes of {f['dates']} dates, {f['months']} months, {f['halves']} half-years, {f['cells']} cells",
+        f"{f['confirmed_changes']} confirmed changes (true: {f['true_changes']}), {f['reversals']} reversed, "
+        f"{f['provisional_alerts']} provisional alerts",
+        f"  user's accuracy {percent(f['cell_users_accuracy'])}, producer's accuracy {percent(f['cell_producers_accuracy'])}, "
+        f"half-year off by at most {f['half_error_max']}, blips confirmed: {f['confirmed_blips']}",
+        f"{f['flagged_sheets']} of {f['sheets']} orthophotos segmented for {f['polygons']} polygons "
+        f"({f['polygon_area_m2'] / 1e4:.1f} ha), {f['published_features']} published",
+        f"  newly sealed area against the truth: IoU {'-' if f['polygon_iou'] is None else f['polygon_iou']}",
+        f"{f['seconds']:.0f} s",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,63 @@
+"""One more Sentinel-2 scene for a finished demo world, to see what a new scene costs.
+
+python -m builders.extra_scene FOLDER --date 2024-06-18 --tile 33TVM
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from .acquisitions import Acquisition
+from .landscape import Landscape
+from .sentinel2_scenes import CogWriter, SceneMaker
+from .stac_items import granules_of, write_granule
+
+DATE = "2024-06-18"
+"""A day in a month that has other scenes."""
+
+
+def add_scene(
+    folder: str | Path,
+    base_url: str | None = None,
+    date: str = DATE,
+    tile: str = "33TVM",
+    platform: str = "S2B",
+) -> dict[str, Any]:
+    """Write the assets and the item of one more scene and return the item.
+
+    Args:
+        folder: a world made by `build_world`.
+        base_url: address of its assets; None takes the one it was built with.
+        date: day of the acquisition; call again with other days for more scenes.
+        tile: one of the world's tiles.
+        platform: S2A, S2B or S2C.
+    """
+    folder = Path(folder)
+    world = json.loads((folder / "world.json").read_text(encoding="utf-8"))
+    one = Acquisition(date, platform, cloud=0.02)
+    scene = SceneMaker(Landscape(world["seed"])).make(one)
+    writer = CogWriter()
+    (granule,) = granules_of(one, [tile])
+    item = write_granule(granule, scene, folder, base_url or world["base_url"], writer)
+    writer.close()
+    return item
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Add one scene to a demo world.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--base-url", help="address of the assets; default: the one of the world")
+    parser.add_argument("--date", default=DATE)
+    parser.add_argument("--tile", default="33TVM")
+    parser.add_argument("--platform", default="S2B")
+    arguments = parser.parse_args()
+    item = add_scene(arguments.folder, arguments.base_url, arguments.date, arguments.tile, arguments.platform)
+    print(item["id"])
+
+
+if __name__ == "__main__":
+    main()

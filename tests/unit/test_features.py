@@ -1,0 +1,52 @@
+"""Features through GRASS against their definition, and the errors for rasters that do not fit."""
+
+import numpy as np
+import pytest
+from builders.tiny_sheet import EPSG, write_bands
+from scipy.ndimage import uniform_filter
+from sealwatch import hdf5
+from sealwatch.errors import ConfigError, RasterError
+from sealwatch.orthophoto.features import FEATURES, prepare_sheet
+
+
+def test_features_are_what_they_are_defined_to_be(tmp_path):
+    bands = np.random.default_rng(2).integers(1, 255, (3, 70, 90)).astype("u1")
+    bands[:, :, :10] = 0
+    write_bands(tmp_path / "photo.tif", bands)
+    for name in ("one.h5", "two.h5"):
+        prepare_sheet(tmp_path / "photo.tif", tmp_path / name, window_px=5, baseline=1)
+    assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
+    with hdf5.read(tmp_path / "one.h5") as file:
+        assert tuple(hdf5.read_labels(file, "feature")) == FEATURES
+        window = hdf5.read_window(file)
+        values = dict(zip(FEATURES, file["features"][:], strict=True))
+    assert (window.epsg, window.shape, window.cell_size_m) == (EPSG, (70, 90), 0.5)
+    assert all((layer[:, :10] == 255).all() and (layer[:, 10:] != 255).all() for layer in values.values())
+    nir, red, green = np.minimum(bands, 254).astype("f8")
+    np.testing.assert_array_equal(values["nir"][:, 10:], nir[:, 10:])
+    ndvi = 127 * (1 + (nir - red) / np.maximum(nir + red, 1))
+    inside = np.s_[2:-2, 12:-2]
+    for name, exact in (("ndvi", np.round(ndvi)), ("green", green)):
+        mean = uniform_filter(exact, 5)
+        deviation = np.sqrt(uniform_filter(exact**2, 5) - mean**2)
+        assert np.abs(values[name][inside] - exact[inside]).max() <= 1
+        assert np.abs(values[f"{name}_mean"][inside] - mean[inside]).max() <= 1
+        assert np.abs(values[f"{name}_std"][inside] - np.minimum(2 * deviation[inside], 254)).max() <= 1.5
+
+
+def test_unfit_rasters_are_named(tmp_path):
+    path = tmp_path / "photo.tif"
+    for bands, epsg, message in (
+        (np.ones((1, 8, 8), "u1"), EPSG, "has 1 band"),
+        (np.ones((3, 8, 8), "u2"), EPSG, "bands are uint16, must be uint8"),
+        (np.ones((3, 8, 8), "u1"), None, "no projected CRS"),
+    ):
+        write_bands(path, bands, epsg)
+        with pytest.raises(RasterError, match=message):
+            prepare_sheet(path, tmp_path / "features.h5", window_px=5, baseline=1)
+    path.write_bytes(b"II*\0 and then nothing")
+    with pytest.raises(RasterError, match="cannot be read as a raster"):
+        prepare_sheet(path, tmp_path / "features.h5", window_px=5, baseline=1)
+    with pytest.raises(ConfigError, match="window_px"):
+        prepare_sheet(path, tmp_path / "features.h5", window_px=4, baseline=1)
+    assert not (tmp_path / "features.h5").exists()

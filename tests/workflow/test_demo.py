@@ -1,0 +1,222 @@
+"""The main job, end to end: a STAC API goes in, reviewed polygons come out of a WFS, compared with the truth.
+
+One run of the demo serves all tests of this module; the last ones add a scene to its catalogue.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+import rasterio
+import shapely
+import xarray
+import yaml
+
+from builders import demo as demo_module
+from builders.demo import ROOT, Demo
+from sealwatch import grass, hdf5
+from sealwatch.publish.server import serving
+
+PORT = 18580
+SUMMARY_KEYS = (
+    "scenes dates months halves cells confirmed_changes provisional_alerts reversals sheets flagged_sheets polygons "
+    "published_features cell_users_accuracy cell_producers_accuracy half_error_max polygon_iou seconds"
+).split()
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """A finished demo in a folder of its own, with its own ports."""
+    # Not below pytest's own folder: that is closed to the servers' users when the tests run as root.
+    parent = Path(tempfile.mkdtemp(prefix="sealwatch-demo-"))
+    parent.chmod(0o755)
+    folder = parent / "demo"
+    folder.mkdir()
+    config = yaml.safe_load((ROOT / "config/demo.yaml").read_text().replace("demo/", f"{folder}/"))
+    config["catalogue"]["url"] = f"http://127.0.0.1:{PORT}"
+    config["services"]["port"] = PORT + 2
+    config_file = folder / "demo.yaml"
+    config_file.write_text(yaml.safe_dump(config))
+    made = Demo(folder, config_file)
+    try:
+        demo_module.run(made)
+        yield made
+    finally:
+        demo_module.stop(made)
+        shutil.rmtree(parent)
+
+
+@pytest.fixture(scope="module")
+def figures(demo):
+    return json.loads((demo.results / "summary.json").read_text())
+
+
+def dry_run(demo):
+    """Output of `snakemake -n`."""
+    command = [sys.executable, "-m", "snakemake", "-n", "--configfile", str(demo.config_file)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=demo.environment(), capture_output=True, text=True, check=True, timeout=300
+    )
+    return done.stdout + done.stderr
+
+
+pytestmark = pytest.mark.timeout(1500)
+
+
+def test_summary_has_the_agreed_keys(figures):
+    assert set(SUMMARY_KEYS) <= set(figures)
+
+
+def test_inserted_changes_are_confirmed_in_the_right_half_year(figures):
+    assert figures["true_changes"] >= 8
+    assert len(figures["missed_changes"]) <= 1
+    assert figures["false_changes"] == []
+    assert figures["half_error_max"] == 0
+    assert figures["confirmed_blips"] == 0
+    assert figures["reversals"] == figures["reversals_right"] == figures["true_reversals"] == 1
+    assert figures["provisional_alerts"] >= 1
+
+
+def test_newly_sealed_land_is_outlined(figures):
+    assert figures["published_features"] == figures["polygons"] > 0
+    assert figures["polygon_iou"] > 0.5
+
+
+def test_only_sheets_under_confirmed_change_are_segmented(demo, figures):
+    events = gpd.read_file(demo.results / "change/32633.gpkg", layer="events")
+    sheets = gpd.read_file(demo.folder / "world/sheets.gpkg", layer="sheets").to_crs(events.crs)
+    confirmed = events[events.status == "confirmed"].union_all()
+    touched = sheets[sheets.geometry.intersection(confirmed).area > 0]
+    flags = {p.stem for p in (demo.results / "flags").glob("*.json")}
+    assert {f.split("_")[0] for f in flags} == set(touched.sheet)
+    assert {p.stem for p in (demo.results / "outline").glob("*.gpkg")} == flags
+    segmented = {p.stem.split("_")[0] for p in (demo.results / "segmentation").glob("*.h5")}
+    assert segmented == set(touched.sheet)
+    assert len(flags) == figures["flagged_sheets"] < len(sheets)
+
+
+def test_wfs_gives_all_attributes_to_ogrinfo_and_geopandas(demo, figures):
+    expected = {
+        "polygon_id",
+        "vhr_date",
+        "period_of_change",
+        "transition",
+        "area_m2",
+        "distance_cadastre_m",
+        "distance_planned_land_use_m",
+        "distance_land_use_m",
+    }
+    started = demo.cluster.start()
+    with serving(demo.wfs):
+        source = f"WFS:{demo.wfs.wfs_url}"
+        text = subprocess.run(
+            ["ogrinfo", "-al", "-so", source], capture_output=True, text=True, check=True, timeout=120
+        ).stdout
+        frame = gpd.read_file(source)
+    if started:
+        demo.cluster.stop()
+    assert f"Feature Count: {figures['published_features']}" in text
+    for name in expected:
+        assert f"{name}:" in text
+    assert expected <= set(frame.columns)
+    assert frame.transition.str.fullmatch(r"\w+ to (Highway|Industrial|Residential)").all()
+    assert frame.period_of_change.str.fullmatch(r"20\d\dH[12]").all()
+    assert (frame.distance_cadastre_m >= 0).all()
+    assert shapely.is_valid(frame.geometry).all()
+    # Areas are of the stored polygons; the service rounds coordinates, so they agree to a small share only.
+    assert frame.to_crs(3794).area.to_numpy() == pytest.approx(frame.area_m2.to_numpy(), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "variable"),
+    [
+        ("grid/*.h5", "inside"),
+        ("acquisition/33TVM/*.h5", "/m10/reflectance"),
+        ("acquisition/33TWM/*.h5", "/m20/scl"),
+        ("landcover/33TVM/*.h5", "class"),
+        ("mosaic/32633/*.h5", "probability"),
+        ("month/32633/*.h5", "class"),
+        ("half/32633/*.h5", "confidence"),
+        ("change/*.h5", "state"),
+        ("ortho/*.h5", "features"),
+        ("segmentation/*.h5", "class"),
+    ],
+)
+def test_every_stage_opens_in_gdal_xarray_and_grass(demo, pattern, variable):
+    path = min(demo.results.glob(pattern))
+    group = variable.rsplit("/", 1)[0] or "/" if "/" in variable else "/"
+    with hdf5.read(path) as file:
+        window = hdf5.read_window(file, group)
+    source = f'NETCDF:"{path}":{variable}'
+    text = subprocess.run(["gdalinfo", source], capture_output=True, text=True, check=True).stdout
+    assert f'ID["EPSG",{window.epsg}]' in text
+    with rasterio.open(source) as image:
+        assert image.crs.to_epsg() == window.epsg
+        assert image.bounds == pytest.approx(window.bounds)
+    with xarray.open_dataset(path, group=group.strip("/") or None, engine="netcdf4") as data:
+        half = window.cell_size_m / 2
+        assert float(data.x[0]) == window.x_min + half
+        assert float(data.y[0]) == window.y_max - half
+        assert data[variable.rsplit("/", 1)[-1]].attrs["grid_mapping"] == "spatial_ref"
+    with grass.session(window.epsg) as session:
+        session.import_raster(source, "linked", link=True)
+        name = session.read("g.list", type="raster").split()[0]
+        session.run("g.region", raster=name)
+        found = session.region(window.epsg)
+        assert found.bounds == pytest.approx(window.bounds)
+
+
+def test_space_time_datasets_are_registered(demo, figures, tmp_path):
+    with tarfile.open(demo.results / "spacetime/32633.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    with grass.session(32633, tmp_path, "sealwatch_32633", "series") as session:
+        for name, number in (("dates", None), ("months", figures["months"]), ("halves", figures["halves"])):
+            info = session.read_pairs("t.info", flags="g", type="strds", input=name)
+            assert int(info["number_of_maps"]) == (number or len(list(demo.results.glob("mosaic/32633/*.h5"))))
+            assert info["north"].startswith("51") and info["temporal_type"] == "absolute"
+
+
+def test_every_rule_left_log_and_benchmark(demo):
+    for name in ("ingest", "classify", "mosaic", "month", "half", "change", "spacetime", "segment", "outline"):
+        assert list(demo.results.glob(f"logs/{name}/*.log")), name
+        assert list(demo.results.glob(f"benchmarks/{name}/*.tsv")), name
+
+
+def test_a_second_run_finds_nothing_to_do(demo):
+    assert "Nothing to be done" in dry_run(demo)
+
+
+def test_one_new_scene_lists_exactly_its_chain(demo, capfd):
+    before = {p.name for p in (demo.results / "inventory/33TVM").iterdir()} | {
+        p.name for p in (demo.results / "inventory/33TWM").iterdir()
+    }
+    demo_module.add_scene(demo)
+    capfd.readouterr()
+    after = {
+        (p.parent.name, p.stem)
+        for tile in ("33TVM", "33TWM")
+        for p in (demo.results / f"inventory/{tile}").iterdir()
+        if p.name not in before
+    }
+    ((tile, scene),) = after
+    date, platform = scene.split("_")
+    text = dry_run(demo)
+    rules = Counter(re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):", text, re.M))
+    chain = dict.fromkeys(
+        ["ingest", "classify", "mosaic", "month", "half", "spacetime", "change", "flag_sheets"], 1
+    )
+    assert {name: rules[name] for name in chain} == chain
+    for name in ("train_classifier", "train_forest", "prepare_sheet", "segment", "zone_grid", "registries"):
+        assert rules[name] == 0, name
+    assert set(re.findall(r"tile=(\w+)", text)) == {tile}
+    assert set(re.findall(r"date=([\d-]+)", text)) == {date}
+    assert set(re.findall(r"platform=(\w+)", text)) == {platform}
+    assert set(re.findall(r"month=([\d-]+)", text)) == {date[:7]}

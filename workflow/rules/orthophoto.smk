@@ -1,0 +1,209 @@
+"""Stage 5. change/{zone}.gpkg -> flags/{sheet}_{year}.json -> ortho -> segmentation -> outline/{sheet}_{year}.gpkg;
+beside it training/{sheet}_{year}.h5 -> models/forest.npz.
+
+The checkpoint `flag_sheets` cuts off everything below it: unchanged flags leave every later job alone.
+"""
+
+import json
+from pathlib import Path
+
+from sealwatch.orthophoto import sheets
+
+ORTHOPHOTO = config["orthophoto"]
+
+
+def flagged_sheets():
+    """Keys of the orthophotos under confirmed change, known once the checkpoint has run."""
+    folder = Path(checkpoints.flag_sheets.get().output.flags)
+    return sorted(path.stem for path in folder.glob("*.json"))
+
+
+def outlines(wildcards):
+    """Outline files of all flagged orthophotos."""
+    return [result(f"outline/{key}.gpkg") for key in flagged_sheets()]
+
+
+def flag_of(wildcards):
+    """Flag file of an orthophoto; the checkpoint writes the folder it lies in."""
+    folder = checkpoints.flag_sheets.get().output.flags
+    return f"{folder}/{keys.sheet_key(wildcards.sheet, wildcards.year)}.json"
+
+
+def earlier_segmentation(wildcards):
+    """Segmentation of the flight before a flagged one, where there was a flight."""
+    before = json.loads(Path(flag_of(wildcards)).read_text())["earlier"]
+    if before is None:
+        return []
+    return result(f"segmentation/{keys.sheet_key(wildcards.sheet, before['year'])}.h5")
+
+
+def training_tables(wildcards):
+    """Sample tables of the orthophotos that carry training polygons."""
+    drawn_on = sheets.training_sheets(
+        ORTHOPHOTO["training_polygons"], ORTHOPHOTO["sheets"]
+    )
+    return [result(f"training/{key}.h5") for key in drawn_on]
+
+
+checkpoint flag_sheets:
+    """Which orthophotos lie under confirmed change: one small stable file for each."""
+    input:
+        changes=expand(result("change/{zone}.gpkg"), zone=ZONES),
+        index=ORTHOPHOTO["sheets"],
+    output:
+        flags=directory(result("flags")),
+    log:
+        result("logs/flag_sheets.log"),
+    benchmark:
+        result("benchmarks/flag_sheets.tsv")
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        baseline=1,
+    message:
+        "Flagging orthophotos under confirmed change"
+    script:
+        "../../scripts/flag_sheets.py"
+
+
+rule prepare_sheet:
+    """Features of one orthophoto, made in GRASS."""
+    input:
+        raster=lambda w: ancient(
+            str(sheets.find_sheet(ORTHOPHOTO["sheets"], w.sheet, w.year).file)
+        ),
+    output:
+        features=result("ortho/{sheet}_{year}.h5"),
+    log:
+        result("logs/prepare_sheet/{sheet}_{year}.log"),
+    benchmark:
+        result("benchmarks/prepare_sheet/{sheet}_{year}.tsv")
+    conda:
+        "../../envs/grass.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        baseline=1,
+        window_px=ORTHOPHOTO["window_px"],
+    message:
+        "Preparing sheet {wildcards.sheet} {wildcards.year}"
+    script:
+        "../../scripts/prepare_sheet.py"
+
+
+rule label_sheet:
+    """Training samples below the polygons drawn on one orthophoto."""
+    input:
+        features=result("ortho/{sheet}_{year}.h5"),
+        polygons=ORTHOPHOTO["training_polygons"],
+    output:
+        table=result("training/{sheet}_{year}.h5"),
+    log:
+        result("logs/label_sheet/{sheet}_{year}.log"),
+    benchmark:
+        result("benchmarks/label_sheet/{sheet}_{year}.tsv")
+    conda:
+        "../../envs/grass.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        baseline=1,
+        samples_per_class=ORTHOPHOTO["forest"]["samples_per_class"],
+        seed=ORTHOPHOTO["forest"]["seed"],
+    message:
+        "Training samples of sheet {wildcards.sheet} {wildcards.year}"
+    script:
+        "../../scripts/label_sheet.py"
+
+
+rule train_forest:
+    """The random forest, trained with cuML on a GPU and with scikit-learn without one."""
+    input:
+        tables=training_tables,
+    output:
+        model=result("models/forest.npz"),
+        card=result("models/forest.card.json"),
+    log:
+        result("logs/train_forest.log"),
+    benchmark:
+        result("benchmarks/train_forest.tsv")
+    conda:
+        "../../envs/rapids.yaml"
+    threads: 8
+    resources:
+        **({"gpu": 1} if ORTHOPHOTO["forest"]["engine"] == "gpu" else {}),
+        mem_mb=8000,
+        runtime=60,
+    params:
+        baseline=1,
+        settings=ORTHOPHOTO["forest"],
+    message:
+        "Training the forest"
+    script:
+        "../../scripts/train_forest.py"
+
+
+rule segment:
+    """Class and confidence of every pixel of one orthophoto."""
+    input:
+        features=result("ortho/{sheet}_{year}.h5"),
+        model=result("models/forest.npz"),
+    output:
+        segmentation=result("segmentation/{sheet}_{year}.h5"),
+    log:
+        result("logs/segment/{sheet}_{year}.log"),
+    benchmark:
+        result("benchmarks/segment/{sheet}_{year}.tsv")
+    conda:
+        "../../envs/base.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        baseline=1,
+    message:
+        "Segmenting sheet {wildcards.sheet} {wildcards.year}"
+    script:
+        "../../scripts/segment.py"
+
+
+rule outline:
+    """Polygons of newly sealed land on one flagged orthophoto, drawn in GRASS."""
+    input:
+        flag=flag_of,
+        segmentation=result("segmentation/{sheet}_{year}.h5"),
+        earlier=earlier_segmentation,
+        reference=ORTHOPHOTO["reference"] or [],
+    output:
+        polygons=result("outline/{sheet}_{year}.gpkg"),
+    log:
+        result("logs/outline/{sheet}_{year}.log"),
+    benchmark:
+        result("benchmarks/outline/{sheet}_{year}.tsv")
+    conda:
+        "../../envs/grass.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        baseline=1,
+        settings={
+            key: ORTHOPHOTO[key]
+            for key in (
+                "majority_px",
+                "min_area_m2",
+                "fill_holes_m2",
+                "simplify_m",
+                "event_buffer_m",
+            )
+        },
+    message:
+        "Outlining newly sealed land on sheet {wildcards.sheet} {wildcards.year}"
+    script:
+        "../../scripts/outline.py"

@@ -1,0 +1,1 @@
+"""From outlined polygons to a trusted public layer: PostGIS, registries, review, releases, WFS."""
