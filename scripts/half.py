@@ -15,4 +15,9 @@ with logged(snakemake.log[0]):
         period=snakemake.params.period,
         baseline=snakemake.params.baseline,
     )
-    write_item(snakemake.output.map, snakemake.output.item, "half", f"{snakemake.wildcards.zone}-{snakemake.wildcards.half}")
+    write_item(
+        snakemake.output.map,
+        snakemake.output.item,
+        "half",
+        f"{snakemake.wildcards.zone}-{snakemake.wildcards.half}",
+    )

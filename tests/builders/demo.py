@@ -1,6 +1,6 @@
 """The demo: world, services, workflow, review, release and comparison with the truth, from one command.
 
-    python -m builders.demo run FOLDER [--real DATA] | add-scene FOLDER | serve FOLDER | stop FOLDER
+python -m builders.demo run FOLDER [--real DATA] | add-scene FOLDER | serve FOLDER | stop FOLDER
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
-from builders import comparison
 from sealwatch.errors import SealwatchError, ServiceError
 from sealwatch.files import write_json
 from sealwatch.publish.cluster import Cluster
 from sealwatch.publish.review import decide, queue
 from sealwatch.publish.server import WebServer, serving
+
+from builders import comparison
 
 ROOT = Path(__file__).resolve().parents[2]
 REVIEWER = "demo"
@@ -67,7 +67,9 @@ class Demo:
     @property
     def images(self) -> WebServer:
         """Server of the images."""
-        return WebServer(self.folder / "services/images", self.stac_port + 1, files=self.folder / "world/assets")
+        return WebServer(
+            self.folder / "services/images", self.stac_port + 1, files=self.folder / "world/assets"
+        )
 
     @property
     def wfs(self) -> WebServer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 from numba import njit
@@ -30,11 +31,13 @@ class Canvas:
         self, number: int, centre: Point, length: float, width: float, angle: float = 0.0, kind: float = QUAD
     ) -> None:
         """A rectangle turned by `angle` radians."""
-        along = np.array([np.cos(angle), np.sin(angle)]) * length / 2
-        across = np.array([-np.sin(angle), np.cos(angle)]) * width / 2
-        middle = np.asarray(centre)
-        corners = [middle - along - across, middle + along - across, middle + along + across]
-        self.quad(number, np.array([*corners, middle - along + across]), kind)
+        x, y = centre
+        ax, ay = math.cos(angle) * length / 2, math.sin(angle) * length / 2
+        bx, by = -math.sin(angle) * width / 2, math.cos(angle) * width / 2
+        corners = (x - ax - bx, y - ay - by, x + ax - bx, y + ay - by)
+        self.strokes.append(
+            (kind, float(number), *corners, x + ax + bx, y + ay + by, x - ax + bx, y - ay + by)
+        )
 
     def line(self, number: int, points: list[Point] | NDArray[np.floating], width: float) -> None:
         """A band of constant width along points, with round joints."""

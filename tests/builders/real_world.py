@@ -137,7 +137,7 @@ def _write_registries(data: Path, folder: Path) -> None:
 
 
 def build_real_world(folder: str | Path, base_url: str, data: str | Path) -> None:
-    """Write the staged world to `folder`, unless it is there already, made by this version with these arguments.
+    """Write the staged world to `folder`, unless it is there already, made by this version alike.
 
     Args:
         folder: where to; an unfinished or older world in it is replaced.

@@ -6,21 +6,24 @@ import os
 from pathlib import Path
 
 import pytest
-
 from sealwatch.catalogue.inventory import group_scenes, read_inventory
 from sealwatch.catalogue.records import SceneRecord, read_record
 from sealwatch.catalogue.refresh import build_records
 from sealwatch.errors import CatalogueError
 from sealwatch.files import write_json
 
-REAL = Path(os.environ.get("REAL_DATA_DIR", Path(__file__).resolve().parents[3] / "shared/data")) / "stac_items"
+REAL = (
+    Path(os.environ.get("REAL_DATA_DIR", Path(__file__).resolve().parents[3] / "shared/data")) / "stac_items"
+)
 ASSETS = ["B02", "SCL"]
 
 
-def item(tile="33TVM", platform="A", start="20210614T100031", sensing="20210614T100311", baseline="03.00", **more):
+def item(
+    tile="33TVM", platform="A", start="20210614T100031", sensing="20210614T100311", baseline="03.00", **more
+):
     generated = more.get("generated", "2021-06-15T00:00:00.0Z")
     return {
-        "id": f"S2{platform}_MSIL2A_{start}_R122_T{tile}_{generated[:10].replace('-', '')}T{baseline[:2]}{sensing[-4:]}",
+        "id": f"S2{platform}_MSIL2A_{start}_R122_T{tile}_{generated[:4]}T{baseline[:2]}{sensing[-4:]}",
         "properties": {
             "platform": f"Sentinel-2{platform}",
             "datetime": f"{start[:4]}-{start[4:6]}-{start[6:8]}T10:00:31.024000Z",
@@ -60,7 +63,11 @@ def test_order_of_the_answer_does_not_matter():
     ]
     forward = build_records(items, "planetary-computer", ASSETS, 60)
     assert forward == build_records(items[::-1], "planetary-computer", ASSETS, 60)
-    assert [r.key for r in forward[0]] == ["33TVM/2021-06-14_S2A", "33TVM/2025-02-01_S2C", "33TWM/2021-06-14_S2A"]
+    assert [r.key for r in forward[0]] == [
+        "33TVM/2021-06-14_S2A",
+        "33TVM/2025-02-01_S2C",
+        "33TWM/2021-06-14_S2A",
+    ]
 
 
 def test_every_item_left_out_has_its_reason():
@@ -89,7 +96,12 @@ def test_a_damaged_record_is_named(tmp_path):
 
 
 def test_inventory_is_listed_by_file_names_within_tiles_and_period(tmp_path):
-    for name in ("33TVM/2021-06-14_S2A", "33TWM/2021-06-14_S2A", "33TVM/2021-06-19_S2B", "33TXM/2021-06-14_S2A"):
+    for name in (
+        "33TVM/2021-06-14_S2A",
+        "33TWM/2021-06-14_S2A",
+        "33TVM/2021-06-19_S2B",
+        "33TXM/2021-06-14_S2A",
+    ):
         write_json(tmp_path / f"{name}.json", {})
     found = read_inventory(tmp_path, ["33TVM", "33TWM"], "2021-01-01", "2021-06-18")
     assert found.scenes == [("33TVM", "2021-06-14", "S2A"), ("33TWM", "2021-06-14", "S2A")]

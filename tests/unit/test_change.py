@@ -3,7 +3,6 @@
 import geopandas as gpd
 import numpy as np
 import pytest
-
 from sealwatch import hdf5
 from sealwatch.change.events import detect_change, reclassify
 from sealwatch.composites.maps import write_map
@@ -49,7 +48,14 @@ def events(tmp_path_factory):
 def test_events_are_those_of_the_series(events):
     frame = gpd.read_file(events / "32633.gpkg", layer="events")
     found = {
-        (7999 - e.row, e.col - 776): (e.status, e.from_class, e.to_class, e.start_half, e.confirm_half, e.reversal_half)
+        (7999 - e.row, e.col - 776): (
+            e.status,
+            e.from_class,
+            e.to_class,
+            e.start_half,
+            e.confirm_half,
+            e.reversal_half,
+        )
         for e in frame.itertuples()
     }
     assert found == {

@@ -6,7 +6,6 @@ import tarfile
 import numpy as np
 import pystac
 import pytest
-
 from sealwatch import grass, hdf5
 from sealwatch.composites.composite import composite
 from sealwatch.composites.maps import write_map
@@ -44,7 +43,10 @@ def read(path, name):
 
 def test_mosaic_places_tiles_and_prefers_the_clearer_patch(tmp_path):
     grid = write_grid(tmp_path / "g.h5")
-    left, right = Window(32633, 496640, 5120000, 640, 4, 4), Window(32633, 496640 + 2 * 640, 5120640, 640, 5, 5)
+    left, right = (
+        Window(32633, 496640, 5120000, 640, 4, 4),
+        Window(32633, 496640 + 2 * 640, 5120640, 640, 5, 5),
+    )
     one = np.full((4, 4), 1)
     one[0, 3] = 255
     a = write_classes(tmp_path / "33TVM" / "a.h5", left, one, 0.9)
@@ -114,7 +116,12 @@ def test_mode_equals_grass_and_the_packed_dataset_opens(tmp_path):
     with grass.session(32633, tmp_path / "db", "sealwatch_32633", "series") as session:
         assert session.read_pairs("t.info", flags="g", type="strds", input="months")["number_of_maps"] == "6"
         session.run(
-            "t.rast.aggregate", input="months", output="agg", basename="agg", granularity="6 months", method="mode"
+            "t.rast.aggregate",
+            input="months",
+            output="agg",
+            basename="agg",
+            granularity="6 months",
+            method="mode",
         )
         (name,) = session.read("t.rast.list", flags="u", input="agg", columns="name").split()
         assert session.region(32633) == ZONE

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from sealwatch.change.persistence import NONE, confirm, max_events
 
 
@@ -62,6 +61,8 @@ def test_all_series_of_seven_periods_with_the_papers_setting():
         assert start == [g[0] for g in gains]
 
 
-@pytest.mark.parametrize(("periods", "persistence", "expected"), [(8, 3, 1), (10, 3, 2), (12, 3, 2), (3, 1, 1), (1, 3, 1)])
+@pytest.mark.parametrize(
+    ("periods", "persistence", "expected"), [(8, 3, 1), (10, 3, 2), (12, 3, 2), (3, 1, 1), (1, 3, 1)]
+)
 def test_most_gains_a_series_can_hold(periods, persistence, expected):
     assert max_events(periods, persistence) == expected

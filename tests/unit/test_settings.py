@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from sealwatch import settings
 from sealwatch.errors import ConfigError
 

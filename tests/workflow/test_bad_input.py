@@ -10,11 +10,21 @@ import pytest
 import rasterio
 import shapely
 import yaml
-
 from builders.demo import ROOT
 
 TILE, DATE, PLATFORM = "33TVM", "2021-06-14", "S2A"
-BANDS = {"B02": 10, "B03": 10, "B04": 10, "B08": 10, "B05": 20, "B06": 20, "B07": 20, "B11": 20, "B12": 20, "SCL": 20}
+BANDS = {
+    "B02": 10,
+    "B03": 10,
+    "B04": 10,
+    "B08": 10,
+    "B05": 20,
+    "B06": 20,
+    "B07": 20,
+    "B11": 20,
+    "B12": 20,
+    "SCL": 20,
+}
 
 
 @pytest.fixture
@@ -35,7 +45,9 @@ def site(tmp_path):
         with rasterio.open(
             path, "w", dtype="uint8" if band == "SCL" else "uint16", crs=32633, transform=transform, **profile
         ) as image:
-            image.write(np.full((1, 1280 // size, 1280 // size), 4 if band == "SCL" else 2000, image.dtypes[0]))
+            image.write(
+                np.full((1, 1280 // size, 1280 // size), 4 if band == "SCL" else 2000, image.dtypes[0])
+            )
         assets[band] = str(path)
     record = {
         "tile": TILE,
@@ -61,7 +73,16 @@ def site(tmp_path):
     def run(*arguments):
         config_file = tmp_path / "site.yaml"
         config_file.write_text(yaml.safe_dump(config))
-        command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments, "--configfile", str(config_file)]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--cores",
+            "1",
+            *arguments,
+            "--configfile",
+            str(config_file),
+        ]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
         return done.returncode, done.stdout + done.stderr
 
@@ -104,7 +125,7 @@ def test_wrong_configuration_stops_before_anything_runs(site):
 
 
 def test_no_inventory_yet_says_what_to_run(site):
-    folder, _, run = site
+    _, _, run = site
     code, output = run("-n")
     assert code != 0
     assert "snakemake catalogue" in output

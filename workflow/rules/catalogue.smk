@@ -10,6 +10,10 @@ localrules:
 
 
 rule catalogue:
+    log:
+        result("logs/catalogue.log"),
+    conda:
+        "../../envs/base.yaml"
     """Search the catalogue and write the records that changed.
 
     No output and no benchmark file, which would count as one: the rule runs each time it is asked for.
@@ -19,10 +23,6 @@ rule catalogue:
         bands=config["sentinel2"]["bands"],
         period=PERIOD,
         folder=RESULTS,
-    log:
-        result("logs/catalogue.log"),
-    conda:
-        "../../envs/base.yaml"
     message:
         "Refreshing the inventory from {params.settings[url]}"
     script:

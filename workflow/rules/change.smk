@@ -8,19 +8,19 @@ rule change:
     output:
         cells=result("change/{zone}.h5"),
         events=result("change/{zone}.gpkg"),
-    params:
-        baseline=1,
-        persistence=config["change"]["persistence"],
-        max_gap=config["change"]["max_gap"],
     log:
         result("logs/change/{zone}.log"),
     benchmark:
         result("benchmarks/change/{zone}.tsv")
+    conda:
+        "../../envs/base.yaml"
     resources:
         mem_mb=8000,
         runtime=30,
-    conda:
-        "../../envs/base.yaml"
+    params:
+        baseline=1,
+        persistence=config["change"]["persistence"],
+        max_gap=config["change"]["max_gap"],
     message:
         "Changes of zone {wildcards.zone}"
     script:

@@ -16,21 +16,21 @@ if config["classifier"]["model"] is None:
             model=result("models/landcover.onnx"),
             card=result("models/landcover.card.json"),
             card_text=result("models/landcover.card.md"),
-        params:
-            baseline=1,
-            patches=config["classifier"]["patches"],
-            settings=config["classifier"],
         log:
             result("logs/train_classifier.log"),
         benchmark:
             result("benchmarks/train_classifier.tsv")
+        conda:
+            "../../envs/torch.yaml"
         threads: 8
         resources:
             mem_mb=8000,
             runtime=240,
             gpu=int(config["classifier"]["device"] == "gpu"),
-        conda:
-            "../../envs/torch.yaml"
+        params:
+            baseline=1,
+            patches=config["classifier"]["patches"],
+            settings=config["classifier"],
         message:
             "Training the land-cover network"
         script:

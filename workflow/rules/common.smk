@@ -22,7 +22,9 @@ def inventoried(path):
     def find(wildcards):
         found = result(path).format(**wildcards)
         if not os.path.exists(found):
-            raise WorkflowError(f"{found} is not in the inventory; run first: snakemake catalogue")
+            raise WorkflowError(
+                f"{found} is not in the inventory; run first: snakemake catalogue"
+            )
         return found
 
     return find

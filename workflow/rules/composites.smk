@@ -24,17 +24,17 @@ rule mosaic:
         grid=result("grid/{zone}.h5"),
     output:
         map=result("mosaic/{zone}/{date}_{platform}.h5"),
-    params:
-        baseline=1,
     log:
         result("logs/mosaic/{zone}_{date}_{platform}.log"),
     benchmark:
         result("benchmarks/mosaic/{zone}_{date}_{platform}.tsv")
+    conda:
+        "../../envs/base.yaml"
     resources:
         mem_mb=2000,
         runtime=10,
-    conda:
-        "../../envs/base.yaml"
+    params:
+        baseline=1,
     message:
         "Mosaic of {wildcards.date} {wildcards.platform}"
     script:
@@ -44,25 +44,27 @@ rule mosaic:
 rule month:
     """Composite of one month; a month without scenes gives an explicitly empty map."""
     input:
-        mosaics=lambda w: [result(f"mosaic/{w.zone}/{m}.h5") for m in mosaics_of(w.zone, w.month)],
+        mosaics=lambda w: [
+            result(f"mosaic/{w.zone}/{m}.h5") for m in mosaics_of(w.zone, w.month)
+        ],
         members=inventoried("inventory/{zone}/{month}.json"),
         grid=result("grid/{zone}.h5"),
     output:
         map=result("month/{zone}/{month}.h5"),
         item=result("month/{zone}/{month}.json"),
-    params:
-        baseline=1,
-        method=config["composites"]["method"],
-        period=lambda w: month_span(w.month),
     log:
         result("logs/month/{zone}_{month}.log"),
     benchmark:
         result("benchmarks/month/{zone}_{month}.tsv")
+    conda:
+        "../../envs/base.yaml"
     resources:
         mem_mb=4000,
         runtime=20,
-    conda:
-        "../../envs/base.yaml"
+    params:
+        baseline=1,
+        method=config["composites"]["method"],
+        period=lambda w: month_span(w.month),
     message:
         "Composite of {wildcards.month}"
     script:
@@ -73,12 +75,23 @@ rule half:
     """Composite of a half-year from its months."""
     input:
         months=lambda w: [
-            result(f"month/{w.zone}/{m}.h5") for m in keys.months_of(w.half) if m in MONTHS
+            result(f"month/{w.zone}/{m}.h5")
+            for m in keys.months_of(w.half)
+            if m in MONTHS
         ],
         grid=result("grid/{zone}.h5"),
     output:
         map=result("half/{zone}/{half}.h5"),
         item=result("half/{zone}/{half}.json"),
+    log:
+        result("logs/half/{zone}_{half}.log"),
+    benchmark:
+        result("benchmarks/half/{zone}_{half}.tsv")
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=20,
     params:
         baseline=1,
         method=config["composites"]["method"],
@@ -86,15 +99,6 @@ rule half:
             max(keys.half_span(w.half)[0], PERIOD["start"]),
             min(keys.half_span(w.half)[1], PERIOD["end"]),
         ),
-    log:
-        result("logs/half/{zone}_{half}.log"),
-    benchmark:
-        result("benchmarks/half/{zone}_{half}.tsv")
-    resources:
-        mem_mb=4000,
-        runtime=20,
-    conda:
-        "../../envs/base.yaml"
     message:
         "Composite of {wildcards.half}"
     script:
@@ -104,22 +108,24 @@ rule half:
 rule spacetime:
     """GRASS space-time raster datasets of dates, months and half-years, packed in one archive."""
     input:
-        dates=lambda w: [result(f"mosaic/{w.zone}/{d}_{p}.h5") for d, p in INVENTORY.mosaics(w.zone)],
+        dates=lambda w: [
+            result(f"mosaic/{w.zone}/{d}_{p}.h5") for d, p in INVENTORY.mosaics(w.zone)
+        ],
         months=expand(result("month/{{zone}}/{month}.h5"), month=MONTHS),
         halves=expand(result("half/{{zone}}/{half}.h5"), half=HALVES),
     output:
         archive=result("spacetime/{zone}.tar.gz"),
-    params:
-        baseline=1,
     log:
         result("logs/spacetime/{zone}.log"),
     benchmark:
         result("benchmarks/spacetime/{zone}.tsv")
+    conda:
+        "../../envs/grass.yaml"
     resources:
         mem_mb=2000,
         runtime=60,
-    conda:
-        "../../envs/grass.yaml"
+    params:
+        baseline=1,
     message:
         "GRASS space-time raster datasets of zone {wildcards.zone}"
     script:

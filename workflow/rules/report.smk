@@ -7,7 +7,10 @@ def newest_scenes(zone, per_tile=3):
     for tile in TILES:
         if keys.zone_of_tile(tile) == zone:
             chosen += [s for s in INVENTORY.scenes if s[0] == tile][-per_tile:]
-    return [result(f"acquisition/{t}/{d}_{p}.h5") for t, d, p in sorted(chosen, key=lambda s: s[1], reverse=True)]
+    return [
+        result(f"acquisition/{t}/{d}_{p}.h5")
+        for t, d, p in sorted(chosen, key=lambda s: s[1], reverse=True)
+    ]
 
 
 rule overview:
@@ -19,19 +22,19 @@ rule overview:
         outlines=outlines,
     output:
         picture=result("report/map_{zone}.png"),
-    params:
-        baseline=1,
-        unclear_scl=config["sentinel2"]["unclear_scl"],
-        title=f"{config['services']['title']}: {config['project']}, {PERIOD['start']} to {PERIOD['end']}",
     log:
         result("logs/overview/{zone}.log"),
     benchmark:
         result("benchmarks/overview/{zone}.tsv")
+    conda:
+        "../../envs/base.yaml"
     resources:
         mem_mb=4000,
         runtime=20,
-    conda:
-        "../../envs/base.yaml"
+    params:
+        baseline=1,
+        unclear_scl=config["sentinel2"]["unclear_scl"],
+        title=f"{config['services']['title']}: {config['project']}, {PERIOD['start']} to {PERIOD['end']}",
     message:
         "Map of zone {wildcards.zone}"
     script:
@@ -49,20 +52,20 @@ rule summary:
         outlines=outlines,
     output:
         figures=result("report/summary.json"),
+    log:
+        result("logs/summary.log"),
+    benchmark:
+        result("benchmarks/summary.tsv")
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         baseline=1,
         scenes=INVENTORY.scenes,
         months=len(MONTHS) * len(ZONES),
         halves=len(HALVES) * len(ZONES),
-    log:
-        result("logs/summary.log"),
-    benchmark:
-        result("benchmarks/summary.tsv")
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    conda:
-        "../../envs/base.yaml"
     message:
         "Figures of the run"
     script:

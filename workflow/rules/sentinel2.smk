@@ -7,18 +7,18 @@ rule zone_grid:
         area=config["area_of_interest"],
     output:
         grid=result("grid/{zone}.h5"),
-    params:
-        baseline=1,
-        patch_stride=config["grid"]["patch_stride"],
     log:
         result("logs/zone_grid/{zone}.log"),
     benchmark:
         result("benchmarks/zone_grid/{zone}.tsv")
+    conda:
+        "../../envs/base.yaml"
     resources:
         mem_mb=2000,
         runtime=10,
-    conda:
-        "../../envs/base.yaml"
+    params:
+        baseline=1,
+        patch_stride=config["grid"]["patch_stride"],
     message:
         "Grid of zone {wildcards.zone}"
     script:
@@ -32,20 +32,20 @@ rule ingest:
         grid=lambda w: result(f"grid/{keys.zone_of_tile(w.tile)}.h5"),
     output:
         scene=result("acquisition/{tile}/{date}_{platform}.h5"),
-    params:
-        baseline=1,
-        bands=config["sentinel2"]["bands"],
-        signing=config["catalogue"]["signing"],
     log:
         result("logs/ingest/{tile}_{date}_{platform}.log"),
     benchmark:
         result("benchmarks/ingest/{tile}_{date}_{platform}.tsv")
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
-    conda:
-        "../../envs/base.yaml"
+    params:
+        baseline=1,
+        bands=config["sentinel2"]["bands"],
+        signing=config["catalogue"]["signing"],
     message:
         "Reading {wildcards.tile} {wildcards.date} {wildcards.platform}"
     script:
@@ -59,22 +59,24 @@ rule classify:
         model=classifier_model(),
     output:
         landcover=result("landcover/{tile}/{date}_{platform}.h5"),
-    params:
-        baseline=1,
-        settings={k: config["sentinel2"][k] for k in ("min_clear_fraction", "unclear_scl")},
-        patch_stride=config["grid"]["patch_stride"],
-        device=config["classifier"]["device"],
     log:
         result("logs/classify/{tile}_{date}_{platform}.log"),
     benchmark:
         result("benchmarks/classify/{tile}_{date}_{platform}.tsv")
+    conda:
+        "../../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
         gpu=int(config["classifier"]["device"] == "gpu"),
-    conda:
-        "../../envs/torch.yaml"
+    params:
+        baseline=1,
+        settings={
+            k: config["sentinel2"][k] for k in ("min_clear_fraction", "unclear_scl")
+        },
+        patch_stride=config["grid"]["patch_stride"],
+        device=config["classifier"]["device"],
     message:
         "Classifying {wildcards.tile} {wildcards.date} {wildcards.platform}"
     script:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 PIXEL_SIZE_M = 10
 """Size of the finest Sentinel-2 pixel in metres."""
@@ -67,7 +68,9 @@ class Window:
         col = (self.x_min - other.x_min) / self.cell_size_m
         row = (other.y_max - self.y_max) / self.cell_size_m
         if not (math.isclose(col, round(col), abs_tol=1e-6) and math.isclose(row, round(row), abs_tol=1e-6)):
-            raise ValueError(f"window at {self.x_min}, {self.y_max} is not aligned with the lattice of the other")
+            raise ValueError(
+                f"window at {self.x_min}, {self.y_max} is not aligned with the lattice of the other"
+            )
         return round(row), round(col)
 
     def refined(self, cell_size_m: float) -> Window:
@@ -95,8 +98,8 @@ def cells_inside(epsg: int, bounds: tuple[float, float, float, float], cell_size
     return Window(epsg, left * cell_size_m, upper * cell_size_m, cell_size_m, right - left, upper - lower)
 
 
-def row_col(window: Window, row: int, col: int) -> tuple[int, int]:
-    """Row and column in the zone's grid of cell (row, col) of a window of it.
+def row_col(window: Window, row: Any, col: Any) -> tuple[Any, Any]:
+    """Row and column in the zone's grid of cell (row, col) of a window of it; integers or integer arrays.
 
     Rows count northwards and columns eastwards from the zone's origin, so they do not depend on the window.
     """

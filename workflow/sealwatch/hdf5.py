@@ -140,19 +140,18 @@ def create(path: str | Path, step: str, baseline: int, provenance: Mapping[str, 
         baseline: the step's baseline number, raised when its result changes.
         provenance: further root attributes: inputs with digests, item ids, model and config digests.
     """
-    with atomic_path(path) as part:
-        with h5py.File(part, "w", track_order=False) as file:
-            writer = CFWriter(file)
-            writer.set_attributes(
-                {
-                    "Conventions": "CF-1.8",
-                    "step": step,
-                    "step_baseline": baseline,
-                    "software": f"sealwatch {__version__}",
-                    **provenance,
-                }
-            )
-            yield writer
+    with atomic_path(path) as part, h5py.File(part, "w", track_order=False) as file:
+        writer = CFWriter(file)
+        writer.set_attributes(
+            {
+                "Conventions": "CF-1.8",
+                "step": step,
+                "step_baseline": baseline,
+                "software": f"sealwatch {__version__}",
+                **provenance,
+            }
+        )
+        yield writer
 
 
 @contextmanager
@@ -178,7 +177,9 @@ def read_window(file: h5py.File, group: str = "/") -> Window:
     """
     place = file[group]
     if "spatial_ref" not in place:
-        raise RasterError(f"{file.filename}: group {group} has no spatial_ref; it was not written by Sealwatch")
+        raise RasterError(
+            f"{file.filename}: group {group} has no spatial_ref; it was not written by Sealwatch"
+        )
     reference = place["spatial_ref"].attrs
     x_min, size, _, y_max, _, _ = (float(v) for v in read_text(reference["GeoTransform"]).split())
     return Window(int(reference["epsg"]), x_min, y_max, size, place["x"].shape[0], place["y"].shape[0])

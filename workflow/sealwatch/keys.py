@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterable
 
 WILDCARD_CONSTRAINTS = {
     "tile": r"\d{2}[C-X][A-Z]{2}",
@@ -117,9 +116,3 @@ def split_sheet_key(key: str) -> tuple[str, str]:
     """Inverse of `sheet_key`."""
     sheet, year = key.rsplit("_", 1)
     return sheet, year
-
-
-def consecutive(halves: Iterable[str]) -> bool:
-    """Whether the half-years follow each other without a hole."""
-    numbers = [int(h[:4]) * 2 + int(h[5]) for h in halves]
-    return all(b - a == 1 for a, b in zip(numbers, numbers[1:], strict=False))

@@ -81,8 +81,8 @@ def check(config: Mapping[str, Any], schema_file: str | Path, files: Iterable[st
         place = ".".join(str(k) for k in keys) or "top level"
         raise ConfigError(f"{_source(keys, names)}: {place}: {text}{hint}")
     if config["period"]["start"] > config["period"]["end"]:
-        keys = ["period", "start"]
-        raise ConfigError(f"{_source(keys, names)}: period.start: lies after period.end; exchange the two dates")
+        source = _source(["period", "start"], names)
+        raise ConfigError(f"{source}: period.start: lies after period.end; exchange the two dates")
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:

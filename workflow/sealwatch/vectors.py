@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import VectorError
 from .files import atomic_path
@@ -13,37 +13,55 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 
-def read_vector(path: str | Path, layer: str | None = None, fields: Iterable[str] = ()) -> gpd.GeoDataFrame:
+def read_vector(
+    path: str | Path, layer: str | None = None, fields: Iterable[str] = (), **options: Any
+) -> gpd.GeoDataFrame:
     """Read a layer.
+
+    Args:
+        path: any vector file GDAL reads.
+        layer: its layer; None takes the first.
+        fields: attributes it must have.
+        options: further arguments of `geopandas.read_file`, such as `mask`.
 
     Raises:
         VectorError: no such file or layer, no CRS, or a missing field.
     """
     import geopandas as gpd
+    from pyogrio.errors import DataLayerError, DataSourceError
 
+    name = f"{path}: layer {layer or '(first)'}"
     if not Path(path).exists():
         raise VectorError(f"{path}: no such file; correct the path in the configuration")
     try:
-        frame = gpd.read_file(path, layer=layer)
-    except Exception as error:
-        raise VectorError(f"{path}: layer {layer or '(first)'} cannot be read ({error})") from error
-    if not isinstance(frame, gpd.GeoDataFrame):
-        raise VectorError(f"{path}: layer {layer or '(first)'} has no geometry")
-    if frame.crs is None:
-        raise VectorError(f"{path}: has no coordinate reference system; assign one, e.g. with ogr2ogr -a_srs")
+        frame = gpd.read_file(path, layer=layer, **options)
+    except (DataSourceError, DataLayerError) as error:
+        raise VectorError(f"{name} cannot be read ({error}); mend the path or the file") from error
+    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
+        raise VectorError(f"{name} has no geometry or no CRS; assign one, e.g. with ogr2ogr -a_srs")
     missing = [f for f in fields if f not in frame.columns]
     if missing:
-        raise VectorError(f"{path}: field {', '.join(missing)} is missing; found {', '.join(frame.columns)}")
+        raise VectorError(f"{name} lacks field(s) {', '.join(missing)}; found {', '.join(frame.columns)}")
     return frame
 
 
-def write_geopackage(path: str | Path, frame: gpd.GeoDataFrame, layer: str, geometry_type: str = "Polygon") -> None:
-    """Write one layer as GeoPackage through a temporary file, without clock times."""
+def write_geopackage(
+    path: str | Path, frame: gpd.GeoDataFrame, layer: str, geometry_type: str = "Polygon"
+) -> None:
+    """Write a GeoPackage of one layer through a temporary file; equal features give equal bytes."""
     import pyogrio
 
-    with atomic_path(path) as part:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00Z"})
-        try:
-            pyogrio.write_dataframe(frame, part, layer=layer, driver="GPKG", geometry_type=geometry_type)
-        finally:
-            pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+    # GeoPackage stores the time of the last change, which would make every rebuild a different file.
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
+    try:
+        with atomic_path(path) as part:
+            pyogrio.write_dataframe(
+                frame,
+                part,
+                layer=layer,
+                driver="GPKG",
+                geometry_type=geometry_type,
+                dataset_options={"VERSION": "1.2"},  # later versions draw warnings from older GDAL
+            )
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

@@ -134,7 +134,9 @@ def refresh(settings: dict[str, Any], bands: list[str], period: dict[str, str], 
         written = write_json_if_changed(path, record.as_json())
         kind = report.unchanged if not written else report.reprocessed if known else report.new
         kind.append(record.key)
-    report.withdrawn = _set_aside(inventory, folder / "withdrawn", tiles, start, end, {r.key for r in records})
+    report.withdrawn = _set_aside(
+        inventory, folder / "withdrawn", tiles, start, end, {r.key for r in records}
+    )
     _write_sets(inventory, records, tiles, start, end)
     write_json_if_changed(folder / "catalogue" / "report.json", vars(report))
     print(report.table(), flush=True)

@@ -43,6 +43,8 @@ def search_items(
 
 def _short(error: Exception) -> str:
     """The innermost reason in one short line; the whole chain goes to the log with the traceback."""
-    while isinstance(reason := getattr(error, "reason", None) or (error.args[0] if error.args else None), Exception):
+    while isinstance(
+        reason := getattr(error, "reason", None) or (error.args[0] if error.args else None), Exception
+    ):
         error = reason
     return " ".join(str(error).split())[:200] or type(error).__name__

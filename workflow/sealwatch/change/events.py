@@ -90,8 +90,8 @@ def detect_change(
         zone: EPSG code.
         persistence: observed half-years that confirm a state.
         max_gap: half-years without observation that a run may bridge.
-        target: HDF5 file with `from_class`, `to_class`, `start`, `confirmed`, `reversal` (1-based index of the half-year
-            in attribute `halves`, 0 = none), `confidence` `[event, y, x]`, and `state`, `open_start` `[y, x]`.
+        target: HDF5 file with `from_class`, `to_class`, `start`, `confirmed`, `reversal` (1-based index of the
+            half-year in attribute `halves`, 0 = none), `confidence` `[event, y, x]`, and `state`, `open_start` `[y, x]`.
         events_target: GeoPackage, layer `events`, one polygon per cell and event with `EVENT_FIELDS`.
         baseline: the step's baseline number.
     """
@@ -134,10 +134,16 @@ def _write_cells(
     with hdf5.create(target, "change", baseline, provenance) as file:
         file.set_grid(window)
         file.add_axis("event", np.arange(1, events + 1, dtype="i4"), long_name="n-th gain of the cell")
-        for position, (name, text) in enumerate((("from_class", "class before"), ("to_class", "class after"))):
+        for position, (name, text) in enumerate(
+            (("from_class", "class before"), ("to_class", "class after"))
+        ):
             codes = np.where(missing, NO_CLASS, np.stack([layer[position] for layer in layers]))
             file.add(name, ("event", "y", "x"), "uint8", codes.astype("u1").reshape(shape), long_name=text)
-        for name, index in (("start", runs.start), ("confirmed", runs.confirmed), ("reversal", runs.reversal)):
+        for name, index in (
+            ("start", runs.start),
+            ("confirmed", runs.confirmed),
+            ("reversal", runs.reversal),
+        ):
             file.add(
                 name,
                 ("event", "y", "x"),
@@ -182,7 +188,8 @@ def _event_frame(window, zone, names, runs, layers, probability):  # type: ignor
             gpd.GeoDataFrame(
                 {
                     "event_id": [
-                        event_id(zone, r, c, names[s]) for r, c, s in zip(zone_row, zone_col, start, strict=True)
+                        event_id(zone, r, c, names[s])
+                        for r, c, s in zip(zone_row, zone_col, start, strict=True)
                     ],
                     "zone": zone,
                     "row": zone_row,
@@ -195,7 +202,9 @@ def _event_frame(window, zone, names, runs, layers, probability):  # type: ignor
                     "confidence": confidence.astype("f8").round(4),
                     "status": status,
                 },
-                geometry=shapely.box(zone_col * size, zone_row * size, (zone_col + 1) * size, (zone_row + 1) * size),
+                geometry=shapely.box(
+                    zone_col * size, zone_row * size, (zone_col + 1) * size, (zone_row + 1) * size
+                ),
                 crs=window.epsg,
             )
         )
@@ -214,6 +223,13 @@ def _event_frame(window, zone, names, runs, layers, probability):  # type: ignor
     cells = np.flatnonzero(runs.open_start != NONE)
     start = runs.open_start[cells]
     none = np.full(len(cells), NONE)
-    add(cells, start, none, none, _describe(probability[:, :, cells], start, np.full(len(cells), count)), "provisional")
+    add(
+        cells,
+        start,
+        none,
+        none,
+        _describe(probability[:, :, cells], start, np.full(len(cells), count)),
+        "provisional",
+    )
     frame = pd.concat(parts, ignore_index=True)
     return frame.sort_values("event_id", kind="stable", ignore_index=True)[[*EVENT_FIELDS, "geometry"]]

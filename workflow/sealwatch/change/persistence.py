@@ -94,6 +94,14 @@ def confirm(series: np.ndarray, persistence: int, max_gap: int) -> Runs:
     state = np.full(cells, NOT_OBSERVED, "u1")
     open_start, open_length = np.full(cells, NONE, "i2"), np.zeros(cells, "i2")
     _run(
-        np.ascontiguousarray(series), persistence, max_gap, start, confirmed, reversal, state, open_start, open_length
+        np.ascontiguousarray(series),
+        persistence,
+        max_gap,
+        start,
+        confirmed,
+        reversal,
+        state,
+        open_start,
+        open_length,
     )
     return Runs(start, confirmed, reversal, state, open_start, open_length)

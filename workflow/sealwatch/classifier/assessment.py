@@ -64,7 +64,7 @@ def cross_fitted_probabilities(logits: np.ndarray, labels: np.ndarray, groups: n
 
 
 def _ratio(part: float, whole: float) -> float | None:
-    return round(part / whole, 6) if whole else None
+    return round(float(part / whole), 6) if whole else None
 
 
 def _precision_recall_f1(hits: float, predicted: float, actual: float) -> dict[str, float | None]:

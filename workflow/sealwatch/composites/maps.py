@@ -66,7 +66,9 @@ def write_map(
     with hdf5.create(path, step, baseline, provenance) as file:
         file.set_grid(window)
         file.add_axis("class_code", LAND_COVER_CLASSES, long_name="land-cover class")
-        file.add("probability", ("class_code", "y", "x"), "float32", probability, long_name="class probability")
+        file.add(
+            "probability", ("class_code", "y", "x"), "float32", probability, long_name="class probability"
+        )
         file.add(
             "class",
             ("y", "x"),

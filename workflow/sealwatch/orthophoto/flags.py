@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import VectorError
 from ..files import atomic_path, write_json
 from ..keys import half_span
-from .layers import read_layer
+from ..vectors import read_vector
 from .sheets import INDEX_LAYER, Sheet, earlier_flight, read_index
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _flag(index: str | Path, sheet: Sheet, events: list[dict[str, Any]]) -> dict
 
 
 def _footprints(index: str | Path) -> geopandas.GeoDataFrame:
-    frame = read_layer(index, INDEX_LAYER, ("sheet", "year"))
+    frame = read_vector(index, INDEX_LAYER, ("sheet", "year"))
     frame["key"] = [f"{sheet}_{year}" for sheet, year in zip(frame["sheet"], frame["year"], strict=True)]
     return frame[["key", "geometry"]]
 
@@ -77,7 +77,7 @@ def _events_by_sheet(
     change: str | Path, footprints: geopandas.GeoDataFrame
 ) -> list[tuple[str, dict[str, Any]]]:
     """Pairs of an orthophoto's key and a confirmed event whose area reaches into it."""
-    frame = read_layer(change, "events", (*EVENT_FIELDS, "status"))
+    frame = read_vector(change, "events", (*EVENT_FIELDS, "status"))
     frame = frame[frame["status"] == "confirmed"]
     epsg = frame.crs.to_epsg()
     if epsg is None:

@@ -11,8 +11,8 @@ from .. import grass, hdf5
 from ..errors import VectorError
 from ..files import file_digest
 from ..grid import Window
+from ..vectors import read_vector, write_geopackage
 from .features import BLOCK_ROWS, NO_DATA
-from .layers import read_layer, write_layer
 from .sheets import TRAINING_FIELDS, TRAINING_LAYER
 
 CLASSES = ("sealed", "low_vegetation", "medium_high_vegetation")
@@ -74,7 +74,7 @@ def _polygon_map(
     polygons: str | Path, window: Window, sheet: str, year: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Class code by polygon number (255 if none), and polygon number of every pixel (-1 where none), flat."""
-    frame = read_layer(polygons, TRAINING_LAYER, TRAINING_FIELDS)
+    frame = read_vector(polygons, TRAINING_LAYER, TRAINING_FIELDS)
     frame["number"] = np.arange(1, len(frame) + 1, dtype="i4")
     unknown = sorted(set(frame["class"].astype(str)) - set(CLASSES))
     if unknown:
@@ -89,7 +89,7 @@ def _polygon_map(
     with grass.session(window.epsg) as session:
         session.set_region(window)
         source = session.scratch / "polygons.gpkg"
-        write_layer(drawn, source, TRAINING_LAYER, geometry_type="Unknown")
+        write_geopackage(source, drawn, TRAINING_LAYER, geometry_type="Unknown")
         session.run("v.in.ogr", flags="o", input=source, output="polygons", key="number")
         session.run("v.to.rast", input="polygons", output="polygons", use="cat", type_="area")
         return code_of_polygon, np.array(session.export_array("polygons", "int32")).reshape(-1)

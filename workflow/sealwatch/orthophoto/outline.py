@@ -14,9 +14,9 @@ import numpy as np
 from .. import grass, hdf5
 from ..errors import RasterError
 from ..grid import Window
+from ..vectors import read_vector, write_geopackage
 from .attributes import attributed, mean_confidence
 from .labels import CLASSES
-from .layers import read_layer, write_layer
 
 if TYPE_CHECKING:
     import geopandas
@@ -88,7 +88,7 @@ def outline_sheet(
         polygons = steps.draw_polygons() if objects.max(initial=0) > 0 else None
         confidence = mean_confidence(objects, segmentation, top, left)
         frame = attributed(polygons, objects, confidence, window, cells, facts)
-    write_layer(frame, target, LAYER)
+    write_geopackage(target, frame, LAYER)
     return len(frame)
 
 
@@ -142,7 +142,7 @@ class _Steps:
             self._calculate(f"{name} = null()")
             return
         source = self._grass.scratch / f"{name}.gpkg"
-        write_layer(frame[["geometry"]], source, name, geometry_type="Unknown")
+        write_geopackage(source, frame[["geometry"]], name, geometry_type="Unknown")
         self._grass.run("v.in.ogr", flags="o", input=source, output=name, type_="boundary")
         self._grass.run("v.to.rast", input=name, output=name, use="val", value=1, type_="area")
 
@@ -182,7 +182,7 @@ class _Steps:
         from shapely.geometry import box
 
         sheet = GeoSeries([box(*self._window.bounds)], crs=self._window.epsg)
-        frame = read_layer(reference, REFERENCE_LAYER, mask=sheet).to_crs(self._window.epsg)
+        frame = read_vector(reference, REFERENCE_LAYER, mask=sheet).to_crs(self._window.epsg)
         frame["geometry"] = frame.geometry.make_valid()
         frame = frame[frame.geometry.geom_type.isin(("Polygon", "MultiPolygon", "GeometryCollection"))]
         if frame.geometry.has_z.any():
@@ -240,4 +240,4 @@ class _Steps:
         run("v.clean", input="simple", output="outlines", tool="rmarea", threshold=threshold)
         path = self._grass.scratch / "outlines.gpkg"
         run("v.out.ogr", input="outlines", output=path, format="GPKG", type_="area", output_layer="outlines")
-        return read_layer(path, "outlines", ("cat",))
+        return read_vector(path, "outlines", ("cat",))

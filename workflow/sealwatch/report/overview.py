@@ -113,13 +113,18 @@ def draw_overview(
     if parts:
         polygons = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=window.epsg)
         polygons.plot(ax=axes, facecolor="#FFE100", edgecolor="#FFE100", linewidth=0.4)
-        handles.append(Line2D([], [], color="#FFE100", lw=5, label=f"newly sealed, orthophoto ({len(polygons)})"))
+        handles.append(
+            Line2D([], [], color="#FFE100", lw=5, label=f"newly sealed, orthophoto ({len(polygons)})")
+        )
     axes.set_xlim(window.x_min, window.x_max)
     axes.set_ylim(window.y_min, window.y_max)
     axes.ticklabel_format(style="plain", useOffset=False)
     axes.tick_params(labelsize=7)
     axes.set_title(title)
-    axes.set_xlabel(f"easting, northing in metres (EPSG:{window.epsg}); contains modified Copernicus Sentinel data", fontsize=8)
+    axes.set_xlabel(
+        f"easting, northing in metres (EPSG:{window.epsg}); contains modified Copernicus Sentinel data",
+        fontsize=8,
+    )
     figure.legend(handles=handles, loc="lower center", ncols=3, frameon=False, fontsize=8)
     figure.tight_layout(rect=(0, 0.07, 1, 1))
     with atomic_path(target) as part:

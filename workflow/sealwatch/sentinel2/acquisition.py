@@ -107,10 +107,15 @@ def ingest(
     window = acquisition_window(bounds, zone_window)
     if window is None:
         raise RasterError(f"{record}: scene lies outside the area of interest; correct catalogue.tiles")
-    windows = {10: window, 20: Window(window.epsg, window.x_min, window.y_max, 20, window.width // 2, window.height // 2)}
+    windows = {
+        10: window,
+        20: Window(window.epsg, window.x_min, window.y_max, 20, window.width // 2, window.height // 2),
+    }
     with ThreadPoolExecutor(read_threads) as pool:
         jobs = {
-            (band, granule.item_id): pool.submit(_read_band, source, granule, band, windows[BAND_SIZES_M[band]])
+            (band, granule.item_id): pool.submit(
+                _read_band, source, granule, band, windows[BAND_SIZES_M[band]]
+            )
             for band in bands
             for granule in scene.granules
         }
@@ -162,7 +167,12 @@ def _write(
                 )
                 # A chunk holds all bands of a patch, so the stack is assembled before it is written.
                 cube[:] = np.stack(
-                    [_merged([jobs[band, g.item_id].result() for g in scene.granules], empty=(0,)) for band in names]
+                    [
+                        _merged([jobs[band, g.item_id].result() for g in scene.granules], empty=(0,))
+                        for band in names
+                    ]
                 )
             if size == 20:
-                file.add("scl", ("y", "x"), "uint8", scl, (edge, edge), group, long_name="scene classification")
+                file.add(
+                    "scl", ("y", "x"), "uint8", scl, (edge, edge), group, long_name="scene classification"
+                )

@@ -13,7 +13,9 @@ from ..grid import PIXEL_SIZE_M, Window, cell_window
 from ..vectors import read_vector
 
 
-def write_zone_grid(area_of_interest: str | Path, zone: str, patch_stride: int, target: str | Path, baseline: int) -> None:
+def write_zone_grid(
+    area_of_interest: str | Path, zone: str, patch_stride: int, target: str | Path, baseline: int
+) -> None:
     """Write the zone's map window and which of its cells touch the area of interest.
 
     Args:
@@ -44,7 +46,9 @@ def write_zone_grid(area_of_interest: str | Path, zone: str, patch_stride: int, 
     provenance = {"inputs": {Path(area_of_interest).name: file_digest(area_of_interest)}}
     with hdf5.create(target, "zone_grid", baseline, provenance) as file:
         file.set_grid(window)
-        file.add("inside", ("y", "x"), "uint8", inside, long_name="1 where the cell touches the area of interest")
+        file.add(
+            "inside", ("y", "x"), "uint8", inside, long_name="1 where the cell touches the area of interest"
+        )
 
 
 def read_zone_grid(path: str | Path) -> tuple[Window, np.ndarray]:

@@ -88,7 +88,9 @@ def _read_window(image, href: str, window: Window, fill: int) -> np.ndarray:  # 
     if image.crs.to_epsg() != window.epsg:
         raise RasterError(f"{href}: lies in {image.crs}, but the tile's zone is EPSG:{window.epsg}")
     if (transform.a, transform.e, transform.b, transform.d) != (size, -size, 0, 0):
-        raise RasterError(f"{href}: pixels are {transform.a} x {-transform.e} m, expected {size:g} m north-up")
+        raise RasterError(
+            f"{href}: pixels are {transform.a} x {-transform.e} m, expected {size:g} m north-up"
+        )
     try:
         row, col = window.offset_in(
             Window(window.epsg, transform.c, transform.f, size, image.width, image.height)
