@@ -85,7 +85,8 @@ def for_a_reader(figures: dict[str, Any]) -> str:
     f = figures
     iou = "-" if f["polygon_iou"] is None else f["polygon_iou"]
     lines = [
-        f"{f['scenes']} scenes of {f['dates']} dates, {f['months']} months, {f['halves']} half-years, {f['cells']} cells",
+        f"{f['scenes']} scenes of {f['dates']} dates, {f['months']} months, "
+        f"{f['halves']} half-years, {f['cells']} cells",
         f"{f['confirmed_changes']} confirmed changes (true: {f['true_changes']}), "
         f"{f['reversals']} reversed, {f['provisional_alerts']} provisional alerts",
         f"  user's accuracy {percent(f['cell_users_accuracy'])}, "

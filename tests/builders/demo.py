@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from builders import comparison
 from sealwatch.errors import SealwatchError, ServiceError
 from sealwatch.files import write_json
 from sealwatch.publish.cluster import Cluster
 from sealwatch.publish.review import decide, queue
 from sealwatch.publish.server import WebServer, serving
-
-from builders import comparison
 
 ROOT = Path(__file__).resolve().parents[2]
 REVIEWER = "demo"

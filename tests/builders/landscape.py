@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
 from sealwatch.grid import Window, row_col
 from sealwatch.keys import IMPERVIOUS_CLASSES, half_of, half_span
 

@@ -13,8 +13,9 @@ from numba import njit
 from numpy.typing import NDArray
 from rasterio.transform import from_origin
 from scipy import ndimage
-from sealwatch.grid import Window
 from shapely.geometry import box
+
+from sealwatch.grid import Window
 
 from .geopackages import write_layer
 from .landscape import EPSG, Landscape

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.transform import from_origin
 from scipy import ndimage
+
 from sealwatch.files import atomic_path
 from sealwatch.keys import LAND_COVER_CLASSES
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from rasterio import features
 from rasterio.transform import from_origin
 from scipy import ndimage
-from sealwatch.grid import Window
 from shapely.geometry import box, shape
+
+from sealwatch.grid import Window
 
 from .geopackages import write_layer
 from .orthophotos import write_orthophoto
@@ -26,6 +27,27 @@ _PIXEL_M = 0.6
 _CLASSES = {"sealed": (4, 5, 6), "low_vegetation": (3,), "medium_high_vegetation": (2,)}
 _SMALLEST_M2 = {"sealed": 6, "low_vegetation": 40, "medium_high_vegetation": 40}
 _MOST_PER_CLASS = 12
+_DRAWN = {
+    2021: {
+        "sealed": [(140, 22, 40, 12), (195, 78, 20, 30)],
+        "low_vegetation": [(20, 150, 60, 100), (110, 190, 60, 60)],
+        "medium_high_vegetation": [(85, 115, 35, 30)],
+    },
+    2022: {
+        "sealed": [(70, 170, 60, 70), (170, 195, 60, 30), (140, 22, 40, 12)],
+        "low_vegetation": [(20, 100, 30, 35)],
+        "medium_high_vegetation": [(80, 112, 35, 25)],
+    },
+    2024: {
+        "sealed": [(100, 220, 60, 34), (140, 190, 90, 10)],
+        "low_vegetation": [(30, 90, 60, 40)],
+        "medium_high_vegetation": [(25, 170, 8, 60)],
+    },
+}
+"""Boxes (row, column, height, width in pixels) drawn by eye on riverside_83, by staged year and class.
+
+Labels of other regions alone do not carry over to these photos: dry slopes and bright roofs look different there.
+"""
 
 
 def write_real_orthophotos(
@@ -49,6 +71,8 @@ def write_real_orthophotos(
                 red, green, _, infrared = source.read()
             window = _window(centre[0] - 76.8, centre[1] + 76.8, red.shape)
             name = f"{city.split('_')[0].capitalize()}-{crop}"
+            if (city, crop) == ("riverside", 83):
+                polygons += _boxes(_DRAWN[year], window, name, year)
             rows.append(_save(folder, name, year, FLIGHTS[year], np.stack([infrared, red, green]), window))
     for n, path in enumerate(sorted((data / "vhr_labelled").glob("*.npz"))):
         stack = np.load(path)["arr_0"][0]
@@ -74,6 +98,27 @@ def _save(
     write_orthophoto(folder / relative, image, window)
     outline = box(*window.bounds)
     return {"sheet": sheet, "year": year, "flight_date": flight, "path": relative, "geometry": outline}
+
+
+def _boxes(
+    drawn: dict[str, list[tuple[int, int, int, int]]], window: Window, sheet: str, year: int
+) -> list[dict[str, object]]:
+    left, top = window.x_min, window.y_max
+    return [
+        {
+            "class": name,
+            "sheet": sheet,
+            "year": year,
+            "geometry": box(
+                left + col * _PIXEL_M,
+                top - (row + height) * _PIXEL_M,
+                left + (col + width) * _PIXEL_M,
+                top - row * _PIXEL_M,
+            ),
+        }
+        for name, boxes in drawn.items()
+        for row, col, height, width in boxes
+    ]
 
 
 def _finer(image: NDArray[np.float32]) -> NDArray[np.float32]:

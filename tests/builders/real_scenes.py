@@ -10,6 +10,7 @@ import numpy as np
 import rasterio
 import xarray as xr
 from numpy.typing import NDArray
+
 from sealwatch.grid import Window
 
 from .materials import BANDS

@@ -1,6 +1,6 @@
 """A staged world of real pixels: monthly series, EuroSAT patches inserted at known months, aerial photos.
 
-    python -m builders.real_world FOLDER --base-url http://127.0.0.1:18401/assets --data ../shared/data
+    python -m builders.real_world FOLDER --base-url http://127.0.0.1:18401/assets --data DATA
 
 Same folder layout as `builders.world`, but on a small area and one tile. What is real and what is staged:
 
@@ -11,8 +11,8 @@ Same folder layout as `builders.world`, but on a small area and one tile. What i
 - Orthophotos: real aerial images of three years of a site where a large hall was built, laid on a cell that
   changes, and of a site without change, laid on one that does not. Flight dates are staged. The newly sealed
   land is not known as polygons, so there is no `truth.gpkg`.
-- Training polygons: labels of other real photos, laid beside the area. Registries: real parcels and land use,
-  moved.
+- Training polygons: labels of other real photos, laid beside the area, and a few boxes drawn by eye on the
+  photos of the changed site. Registries: real parcels and land use, moved.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+from shapely.geometry import box, mapping
+
 from sealwatch.files import write_json, write_text
 from sealwatch.grid import Window, row_col
 from sealwatch.keys import month_range
-from shapely.geometry import box, mapping
 
 from .acquisitions import Acquisition
 from .geopackages import write_layer
@@ -39,7 +40,7 @@ from .real_scenes import Insertion, RealSceneMaker
 from .sentinel2_scenes import CogWriter
 from .stac_items import Granule, baseline_of, collection, write_granule
 
-VERSION = 1
+VERSION = 2
 EPSG = 32633
 PERIOD = ("2021-01-01", "2024-12-31")
 TILE = "33TVM"

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from rasterio import features
 from rasterio.transform import from_origin
 from scipy import ndimage
-from sealwatch.grid import Window
 from shapely.geometry import Polygon, shape
+
+from sealwatch.grid import Window
 
 from .landscape import CELLS, EPSG, EVENTS, class_at, global_cell
 from .materials import BARE, HIGH_VEGETATION, LOW_VEGETATION, SEALED

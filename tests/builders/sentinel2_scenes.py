@@ -13,6 +13,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.transform import from_origin
 from scipy import ndimage
+
 from sealwatch.grid import Window
 
 from .acquisitions import Acquisition

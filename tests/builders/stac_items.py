@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pyproj import Transformer
+
 from sealwatch.files import write_json
 from sealwatch.grid import Window
 

@@ -9,9 +9,10 @@ import geopandas
 import numpy as np
 import rasterio
 from rasterio.transform import from_origin
+from shapely.geometry import Polygon, box
+
 from sealwatch import hdf5
 from sealwatch.grid import Window
-from shapely.geometry import Polygon, box
 
 EPSG = 32633
 X_MIN, Y_MAX, PIXEL_M = 500_000.0, 5_100_000.0, 0.5

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-from sealwatch.files import write_json
 from shapely.geometry import Polygon, mapping
+
+from sealwatch.files import write_json
 
 from .acquisitions import EMPTY_MONTH, PERIOD, schedule
 from .geopackages import write_layer

@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+
 from sealwatch.publish.cluster import Cluster, running
 from sealwatch.publish.server import WebServer, serving
 

@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 from outline_files import outlines, registry, write
+
 from sealwatch.errors import ConfigError, DatabaseError, VectorError
 from sealwatch.publish.database import connect
 from sealwatch.publish.enrich import enrich, measure

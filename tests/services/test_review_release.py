@@ -4,6 +4,7 @@ import geopandas as gpd
 import psycopg
 import pytest
 from outline_files import outlines, registry, write
+
 from sealwatch.publish.database import connect
 from sealwatch.publish.enrich import enrich
 from sealwatch.publish.load import load

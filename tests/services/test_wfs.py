@@ -9,6 +9,7 @@ from urllib.parse import quote
 import geopandas as gpd
 import pytest
 from outline_files import outlines, registry, write
+
 from sealwatch.errors import DatabaseError, ServiceError
 from sealwatch.publish.cluster import Cluster
 from sealwatch.publish.enrich import enrich

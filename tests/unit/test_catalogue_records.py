@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from sealwatch.catalogue.inventory import group_scenes, read_inventory
 from sealwatch.catalogue.records import SceneRecord, read_record
 from sealwatch.catalogue.refresh import build_records

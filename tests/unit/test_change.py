@@ -3,6 +3,7 @@
 import geopandas as gpd
 import numpy as np
 import pytest
+
 from sealwatch import hdf5
 from sealwatch.change.events import detect_change, reclassify
 from sealwatch.composites.maps import write_map

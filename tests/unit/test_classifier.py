@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 import rasterio
 from rasterio.transform import from_origin
+
 from sealwatch.classifier import torchvision_ops
 from sealwatch.classifier.assessment import assess, expected_calibration_error, fit_temperature, softmax
 from sealwatch.classifier.bands import EUROSAT_BANDS, SATLAS_BANDS, check_l2a, positions

@@ -6,6 +6,7 @@ import tarfile
 import numpy as np
 import pystac
 import pytest
+
 from sealwatch import grass, hdf5
 from sealwatch.composites.composite import composite
 from sealwatch.composites.maps import write_map

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from builders.tiny_sheet import EPSG, write_bands
 from scipy.ndimage import uniform_filter
+
+from builders.tiny_sheet import EPSG, write_bands
 from sealwatch import hdf5
 from sealwatch.errors import ConfigError, RasterError
 from sealwatch.orthophoto.features import FEATURES, prepare_sheet

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 import xarray
+
 from sealwatch import files, hdf5
 from sealwatch.errors import RasterError
 from sealwatch.grid import Window

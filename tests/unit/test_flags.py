@@ -4,6 +4,7 @@ import json
 
 import geopandas
 import pytest
+
 from builders.tiny_sheet import EPSG, event, shape_of, write_index
 from sealwatch.errors import VectorError
 from sealwatch.orthophoto.flags import EVENT_FIELDS, flag_sheets

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier
+
 from builders.tiny_sheet import write_photo, write_training
 from sealwatch import hdf5
 from sealwatch.errors import ModelError, VectorError
@@ -13,7 +15,6 @@ from sealwatch.orthophoto.forest import assemble, load_forest
 from sealwatch.orthophoto.labels import CLASSES, label_sheet
 from sealwatch.orthophoto.predictor import Predictor
 from sealwatch.orthophoto.segmentation import segment_sheet
-from sklearn.ensemble import RandomForestClassifier
 
 SETTINGS = {
     "engine": "cpu",

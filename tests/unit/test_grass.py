@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from builders.tiny_sheet import EPSG, write_segmentation
 from sealwatch import grass
 from sealwatch.errors import GrassError

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+
 from sealwatch import hdf5
 from sealwatch.errors import ModelError, RasterError
 from sealwatch.files import file_digest

@@ -4,6 +4,7 @@ import json
 
 import geopandas
 import pytest
+
 from builders.tiny_sheet import EPSG, event, shape_of, write_segmentation
 from sealwatch.errors import RasterError
 from sealwatch.orthophoto.attributes import COLUMNS

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from sealwatch import settings
 from sealwatch.errors import ConfigError
 

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 import shapely
 import yaml
+
 from builders.demo import ROOT
 
 TILE, DATE, PLATFORM = "33TVM", "2021-06-14", "S2A"

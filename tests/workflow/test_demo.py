@@ -19,6 +19,7 @@ import rasterio
 import shapely
 import xarray
 import yaml
+
 from builders import demo as demo_module
 from builders.demo import ROOT, Demo
 from sealwatch import grass, hdf5

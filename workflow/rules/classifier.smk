@@ -1,11 +1,5 @@
 """Beside the stages. labelled patches -> models/landcover.onnx and its model card."""
 
-
-def classifier_model():
-    """Model file that the scenes are classified with: the configured one, or the one trained here."""
-    return config["classifier"]["model"] or result("models/landcover.onnx")
-
-
 if config["classifier"]["model"] is None:
 
     rule train_classifier:
@@ -29,7 +23,7 @@ if config["classifier"]["model"] is None:
             gpu=int(config["classifier"]["device"] == "gpu"),
         params:
             baseline=1,
-            patches=config["classifier"]["patches"],
+            patches=lambda w, input: os.path.dirname(input.index),
             settings=config["classifier"],
         message:
             "Training the land-cover network"

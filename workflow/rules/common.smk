@@ -1,9 +1,10 @@
-"""Names shared by all rule files: where products lie, and what the inventory holds."""
+"""Names and input functions of the rule files, in the order of the pipeline."""
 
 RESULTS = config["results"].rstrip("/")
 TILES = sorted(config["catalogue"]["tiles"])
 ZONES = sorted({keys.zone_of_tile(tile) for tile in TILES})
 PERIOD = config["period"]
+ORTHOPHOTO = config["orthophoto"]
 MONTHS = keys.month_range(PERIOD["start"], PERIOD["end"])
 HALVES = keys.half_range(PERIOD["start"], PERIOD["end"])
 INVENTORY = inventory.read_inventory(
@@ -32,3 +33,64 @@ def inventoried(path):
 
 wildcard_constraints:
     **keys.WILDCARD_CONSTRAINTS,
+
+
+def classifier_model():
+    """Model file that the scenes are classified with: the configured one, or the one trained here."""
+    return config["classifier"]["model"] or result("models/landcover.onnx")
+
+
+def month_span(month):
+    """First and last day of a month within the period."""
+    days = keys.days_of_month(month)
+    return max(days[0], PERIOD["start"]), min(days[1], PERIOD["end"])
+
+
+def mosaics_of(zone, month):
+    """Names of the mosaics of a month."""
+    return [f"{d}_{p}" for d, p in INVENTORY.mosaics_of_month.get((zone, month), [])]
+
+
+def flagged_sheets():
+    """Keys of the orthophotos under confirmed change, known once the checkpoint has run."""
+    folder = Path(checkpoints.flag_sheets.get().output.flags)
+    return sorted(path.stem for path in folder.glob("*.json"))
+
+
+def outlines(wildcards):
+    """Outline files of all flagged orthophotos."""
+    return [result(f"outline/{key}.gpkg") for key in flagged_sheets()]
+
+
+def flag_of(wildcards):
+    """Flag file of an orthophoto; the checkpoint writes the folder it lies in."""
+    folder = checkpoints.flag_sheets.get().output.flags
+    return f"{folder}/{keys.sheet_key(wildcards.sheet, wildcards.year)}.json"
+
+
+def earlier_segmentation(wildcards):
+    """Segmentation of the flight before a flagged one, where there was a flight."""
+    before = json.loads(Path(flag_of(wildcards)).read_text())["earlier"]
+    if before is None:
+        return []
+    return result(f"segmentation/{keys.sheet_key(wildcards.sheet, before['year'])}.h5")
+
+
+def training_tables(wildcards):
+    """Sample tables of the orthophotos that carry training polygons."""
+    drawn_on = sheets.training_sheets(
+        ORTHOPHOTO["training_polygons"], ORTHOPHOTO["sheets"]
+    )
+    return [result(f"training/{key}.h5") for key in drawn_on]
+
+
+def newest_scenes(zone, per_tile=3):
+    """Acquisitions of a zone for the picture's background: the newest of each tile, newest first."""
+    chosen = []
+    for tile in TILES:
+        if keys.zone_of_tile(tile) == zone:
+            chosen += [s for s in INVENTORY.scenes if s[0] == tile][-per_tile:]
+    return [
+        result(f"acquisition/{t}/{d}_{p}.h5")
+        for t, d, p in sorted(chosen, key=lambda s: s[1], reverse=True)
+    ]

@@ -3,16 +3,6 @@ with a STAC item beside each composite, and spacetime/{zone}.tar.gz, the GRASS d
 """
 
 
-def month_span(month):
-    """First and last day of a month within the period."""
-    days = keys.days_of_month(month)
-    return max(days[0], PERIOD["start"]), min(days[1], PERIOD["end"])
-
-
-def mosaics_of(zone, month):
-    return [f"{d}_{p}" for d, p in INVENTORY.mosaics_of_month.get((zone, month), [])]
-
-
 rule mosaic:
     """All tiles of one satellite and date on the zone's grid."""
     input:

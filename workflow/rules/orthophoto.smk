@@ -4,46 +4,6 @@ beside it training/{sheet}_{year}.h5 -> models/forest.npz.
 The checkpoint `flag_sheets` cuts off everything below it: unchanged flags leave every later job alone.
 """
 
-import json
-from pathlib import Path
-
-from sealwatch.orthophoto import sheets
-
-ORTHOPHOTO = config["orthophoto"]
-
-
-def flagged_sheets():
-    """Keys of the orthophotos under confirmed change, known once the checkpoint has run."""
-    folder = Path(checkpoints.flag_sheets.get().output.flags)
-    return sorted(path.stem for path in folder.glob("*.json"))
-
-
-def outlines(wildcards):
-    """Outline files of all flagged orthophotos."""
-    return [result(f"outline/{key}.gpkg") for key in flagged_sheets()]
-
-
-def flag_of(wildcards):
-    """Flag file of an orthophoto; the checkpoint writes the folder it lies in."""
-    folder = checkpoints.flag_sheets.get().output.flags
-    return f"{folder}/{keys.sheet_key(wildcards.sheet, wildcards.year)}.json"
-
-
-def earlier_segmentation(wildcards):
-    """Segmentation of the flight before a flagged one, where there was a flight."""
-    before = json.loads(Path(flag_of(wildcards)).read_text())["earlier"]
-    if before is None:
-        return []
-    return result(f"segmentation/{keys.sheet_key(wildcards.sheet, before['year'])}.h5")
-
-
-def training_tables(wildcards):
-    """Sample tables of the orthophotos that carry training polygons."""
-    drawn_on = sheets.training_sheets(
-        ORTHOPHOTO["training_polygons"], ORTHOPHOTO["sheets"]
-    )
-    return [result(f"training/{key}.h5") for key in drawn_on]
-
 
 checkpoint flag_sheets:
     """Which orthophotos lie under confirmed change: one small stable file for each."""

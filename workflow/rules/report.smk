@@ -1,18 +1,6 @@
 """Stage 7. Figures of the run (report/summary.json) and a map per zone (report/map_{zone}.png)."""
 
 
-def newest_scenes(zone, per_tile=3):
-    """Acquisitions of a zone for the picture's background: the newest of each tile, newest first."""
-    chosen = []
-    for tile in TILES:
-        if keys.zone_of_tile(tile) == zone:
-            chosen += [s for s in INVENTORY.scenes if s[0] == tile][-per_tile:]
-    return [
-        result(f"acquisition/{t}/{d}_{p}.h5")
-        for t, d, p in sorted(chosen, key=lambda s: s[1], reverse=True)
-    ]
-
-
 rule overview:
     """Map of the found changes over the newest imagery."""
     input:

@@ -91,7 +91,8 @@ def detect_change(
         persistence: observed half-years that confirm a state.
         max_gap: half-years without observation that a run may bridge.
         target: HDF5 file with `from_class`, `to_class`, `start`, `confirmed`, `reversal` (1-based index of the
-            half-year in attribute `halves`, 0 = none), `confidence` `[event, y, x]`, and `state`, `open_start` `[y, x]`.
+            half-year in attribute `halves`, 0 = none) and `confidence`, all `[event, y, x]`, and `state` and
+            `open_start` `[y, x]`.
         events_target: GeoPackage, layer `events`, one polygon per cell and event with `EVENT_FIELDS`.
         baseline: the step's baseline number.
     """
