@@ -111,6 +111,7 @@ def open_demo(folder: str) -> Demo:
 def stac_api(demo: Demo) -> Iterator[None]:
     """Serve the world's items with stac-fastapi and pgstac for the length of the block."""
     log = demo.folder / "services/stac.log"
+    stop_stac_api(demo)
     with open(log, "w", encoding="utf-8") as stream:
         process = subprocess.Popen(
             [
@@ -126,6 +127,7 @@ def stac_api(demo: Demo) -> Iterator[None]:
             stderr=stream,
             start_new_session=True,
         )
+    _stac_pid(demo).write_text(str(process.pid))
     try:
         for _ in range(300):
             if process.poll() is not None:
@@ -142,6 +144,24 @@ def stac_api(demo: Demo) -> Iterator[None]:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)
+        _stac_pid(demo).unlink()
+
+
+def _stac_pid(demo: Demo) -> Path:
+    return demo.folder / "services/stac.pid"
+
+
+def stop_stac_api(demo: Demo) -> None:
+    """Stop the STAC API that a killed run left behind, if the process is still that one."""
+    if not _stac_pid(demo).exists():
+        return
+    pid = int(_stac_pid(demo).read_text())
+    command = Path(f"/proc/{pid}/cmdline")
+    if command.exists() and b"builders.stac_server" in command.read_bytes():
+        os.killpg(pid, signal.SIGTERM)
+        while command.exists() and command.read_bytes():
+            time.sleep(0.1)
+    _stac_pid(demo).unlink()
 
 
 @contextmanager
@@ -237,6 +257,7 @@ def stop(demo: Demo) -> None:
     if demo.config_file.is_file() and demo.folder.is_dir():
         for server in (demo.wfs, demo.images):
             server.stop()
+        stop_stac_api(demo)
         demo.cluster.stop()
 
 
