@@ -12,5 +12,6 @@ with logged(snakemake.log[0]):
         outlines=snakemake.input.get("outlines", []),
         unclear_scl=snakemake.params.unclear_scl,
         title=snakemake.params.title,
+        attribution=snakemake.params.attribution,
         target=snakemake.output.picture,
     )

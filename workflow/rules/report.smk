@@ -22,7 +22,8 @@ rule overview:
     params:
         baseline=1,
         unclear_scl=config["sentinel2"]["unclear_scl"],
-        title=f"{config['services']['title']}: {config['project']}, {PERIOD['start']} to {PERIOD['end']}",
+        attribution=config["attribution"],
+        title=config["services"]["title"],
     message:
         "Map of zone {wildcards.zone}"
     script:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +14,13 @@ from ..grid import PIXEL_SIZE_M, Window
 from ..sentinel2.area import read_zone_grid
 from ..vectors import read_vector
 
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
 _RGB = ("B04", "B03", "B02")
+_MOST_LABELS = 60
 _CLASS_COLOURS = {"Highway": "#E69F00", "Industrial": "#CC79A7", "Residential": "#D55E00"}
 
 
@@ -57,6 +64,7 @@ def draw_overview(
     outlines: Sequence[str | Path],
     unclear_scl: Sequence[int],
     title: str,
+    attribution: str,
     target: str | Path,
 ) -> None:
     """Draw confirmed changes, provisional alerts and newly sealed polygons of one zone over imagery, as PNG.
@@ -68,15 +76,13 @@ def draw_overview(
         outlines: outline GeoPackages.
         unclear_scl: codes of the scene classification that are not clear.
         title: heading.
+        attribution: source of the imagery, printed below the map.
         target: PNG file.
     """
     import matplotlib
 
     matplotlib.use("Agg")
-    import geopandas as gpd
     import matplotlib.pyplot as plt
-    import pandas as pd
-    from matplotlib.lines import Line2D
 
     cells, _ = read_zone_grid(zone_grid)
     window = cells.refined(PIXEL_SIZE_M)
@@ -84,49 +90,63 @@ def draw_overview(
     rgb = newest_clear_rgb(acquisitions, window, unclear_scl, step)
     ceiling = np.nanpercentile(rgb, 99) if np.isfinite(rgb).any() else 0.3
     picture = np.nan_to_num(np.clip(rgb / max(ceiling, 0.05), 0, 1) ** 0.8, nan=1.0)
-    frame = read_vector(events, "events")
-    figure, axes = plt.subplots(figsize=(10, 10 * window.height / window.width + 1.4), dpi=110)
+    figure, axes = plt.subplots(figsize=(10, 10 * window.height / window.width + 1.2), dpi=110)
     extent = (window.x_min, window.x_max, window.y_min, window.y_max)
     axes.imshow(picture, extent=extent, interpolation="nearest")
+    handles = [
+        *_draw_outlines(axes, outlines, window.epsg),
+        *_draw_events(axes, read_vector(events, "events")),
+    ]
+    axes.set(xlim=extent[:2], ylim=extent[2:], ylabel="")
+    axes.ticklabel_format(style="plain", useOffset=False)
+    axes.tick_params(labelsize=7)
+    axes.set_title(title)
+    axes.set_xlabel(f"metres, EPSG:{window.epsg}. {attribution}", fontsize=8)
+    if handles:
+        figure.legend(handles=handles, loc="lower center", ncols=3, frameon=False, fontsize=8)
+    figure.tight_layout(rect=(0, 0.07, 1, 1))
+    with atomic_path(target) as part:
+        figure.savefig(part, metadata={"Software": None})
+    plt.close(figure)
+
+
+def _draw_outlines(axes: Axes, outlines: Sequence[str | Path], epsg: int) -> list[Line2D]:
+    import geopandas as gpd
+    import pandas as pd
+    from matplotlib.lines import Line2D
+
+    parts = [part for path in outlines if len(part := read_vector(path, "newly_sealed").to_crs(epsg))]
+    if not parts:
+        return []
+    polygons = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=epsg)
+    polygons.plot(ax=axes, facecolor="#FFE100", edgecolor="#FFE100", linewidth=0.4)
+    return [Line2D([], [], color="#FFE100", lw=5, label=f"newly sealed, orthophoto ({len(polygons)})")]
+
+
+def _draw_events(axes: Axes, frame: gpd.GeoDataFrame) -> list[Line2D]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patheffects import withStroke
+
     handles = []
     for name, colour in _CLASS_COLOURS.items():
         chosen = frame[(frame.status == "confirmed") & (frame.to_class == name)]
         if len(chosen):
             chosen.boundary.plot(ax=axes, color=colour, linewidth=2.2)
             handles.append(Line2D([], [], color=colour, lw=2.2, label=f"confirmed: {name} ({len(chosen)})"))
-            for event in chosen.itertuples():
-                axes.annotate(
-                    event.start_half,
-                    (event.geometry.bounds[0], event.geometry.bounds[3]),
-                    xytext=(3, -9),
-                    textcoords="offset points",
-                    fontsize=7,
-                    color="white",
-                )
     for status, style in (("provisional", "--"), ("reversed", ":")):
         chosen = frame[frame.status == status]
         if len(chosen):
             chosen.boundary.plot(ax=axes, color="white", linewidth=1.8, linestyle=style)
             handles.append(Line2D([], [], color="black", ls=style, label=f"{status} ({len(chosen)})"))
-    parts = [read_vector(path, "newly_sealed").to_crs(window.epsg) for path in outlines]
-    parts = [part for part in parts if len(part)]
-    if parts:
-        polygons = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=window.epsg)
-        polygons.plot(ax=axes, facecolor="#FFE100", edgecolor="#FFE100", linewidth=0.4)
-        handles.append(
-            Line2D([], [], color="#FFE100", lw=5, label=f"newly sealed, orthophoto ({len(polygons)})")
-        )
-    axes.set_xlim(window.x_min, window.x_max)
-    axes.set_ylim(window.y_min, window.y_max)
-    axes.ticklabel_format(style="plain", useOffset=False)
-    axes.tick_params(labelsize=7)
-    axes.set_title(title)
-    axes.set_xlabel(
-        f"easting, northing in metres (EPSG:{window.epsg}); contains modified Copernicus Sentinel data",
-        fontsize=8,
-    )
-    figure.legend(handles=handles, loc="lower center", ncols=3, frameon=False, fontsize=8)
-    figure.tight_layout(rect=(0, 0.07, 1, 1))
-    with atomic_path(target) as part:
-        figure.savefig(part, metadata={"Software": None})
-    plt.close(figure)
+    if len(frame) <= _MOST_LABELS:
+        for event in frame.itertuples():
+            axes.annotate(
+                event.start_half,
+                (event.geometry.bounds[0], event.geometry.bounds[3]),
+                xytext=(3, -10),
+                textcoords="offset points",
+                fontsize=8,
+                color="white",
+                path_effects=[withStroke(linewidth=2, foreground="black")],
+            )
+    return handles
