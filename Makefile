@@ -3,6 +3,7 @@ PYTHON := .venv/bin/python
 SNAKEMAKE := .venv/bin/snakemake
 CORES ?= all
 CONFIG ?= config/config.yaml
+DEMO ?= demo
 REAL_DATA_DIR ?= ../shared/data
 export REAL_DATA_DIR
 BUILDERS := PYTHONPATH=workflow:tests $(PYTHON) -m builders
@@ -22,10 +23,10 @@ demo-real: setup ## the same, staged with real imagery from REAL_DATA_DIR
 	@$(BUILDERS).demo run demo-real --real "$(REAL_DATA_DIR)"
 
 demo-scene: setup ## add one scene to the demo's catalogue, refresh the inventory and show what would run
-	@$(BUILDERS).demo add-scene demo
+	@$(BUILDERS).demo add-scene $(DEMO)
 
-serve: setup ## start the demo's database and WFS and leave them running
-	@$(BUILDERS).demo serve demo
+serve: setup ## start the database and WFS of a demo and leave them running (DEMO=demo-real)
+	@$(BUILDERS).demo serve $(DEMO)
 
 stop: ## stop the demo's services
 	@$(BUILDERS).demo stop demo

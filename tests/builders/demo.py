@@ -225,7 +225,7 @@ def run(demo: Demo, real: str | None = None) -> dict[str, Any]:
     print(f"figures  {demo.results / 'summary.json'}")
     for picture in sorted(demo.results.glob("report/map_*.png")):
         print(f"map      {picture}")
-    print("service  make serve", flush=True)
+    print("service  make serve" + ("" if demo.folder.name == "demo" else f" DEMO={demo.folder.name}"), flush=True)
     return figures
 
 
