@@ -126,6 +126,7 @@ def stac_api(demo: Demo) -> Iterator[None]:
             ],
             stdout=stream,
             stderr=stream,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "workflow"), str(ROOT / "tests")])},
             start_new_session=True,
         )
     _stac_pid(demo).write_text(str(process.pid))
@@ -225,7 +226,10 @@ def run(demo: Demo, real: str | None = None) -> dict[str, Any]:
     print(f"figures  {demo.results / 'summary.json'}")
     for picture in sorted(demo.results.glob("report/map_*.png")):
         print(f"map      {picture}")
-    print("service  make serve" + ("" if demo.folder.name == "demo" else f" DEMO={demo.folder.name}"), flush=True)
+    print(
+        "service  make serve" + ("" if demo.folder.name == "demo" else f" DEMO={demo.folder.name}"),
+        flush=True,
+    )
     return figures
 
 

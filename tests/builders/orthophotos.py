@@ -16,6 +16,7 @@ from scipy import ndimage
 from shapely.geometry import box
 
 from sealwatch.grid import Window
+from sealwatch.progress import track
 
 from .geopackages import write_layer
 from .landscape import EPSG, Landscape
@@ -219,6 +220,8 @@ def write_orthophotos(camera: Camera, folder: Path, threads: int = 2) -> None:
             "geometry": box(*sheet.window.bounds),
         }
 
+    flown = [(sheet, year) for year in FLIGHTS for sheet in sheets()]
     with ThreadPoolExecutor(threads) as pool:
-        rows = list(pool.map(lambda pair: one(*pair), [(s, year) for year in FLIGHTS for s in sheets()]))
+        drawn = pool.map(lambda pair: one(*pair), flown)
+        rows = list(track(drawn, "orthophotos drawn", len(flown)))
     write_layer(gpd.GeoDataFrame(rows, crs=EPSG), folder / "sheets.gpkg", "sheets")

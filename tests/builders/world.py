@@ -19,6 +19,7 @@ import geopandas as gpd
 from shapely.geometry import Polygon, mapping
 
 from sealwatch.files import write_json
+from sealwatch.progress import track
 
 from .acquisitions import EMPTY_MONTH, PERIOD, schedule
 from .geopackages import write_layer
@@ -60,7 +61,7 @@ def _write_area(folder: Path) -> list[float]:
 
 def _write_scenes(folder: Path, base_url: str, landscape: Landscape) -> int:
     maker, writer, items = SceneMaker(landscape), CogWriter(), 0
-    for one in schedule(landscape.seed):
+    for one in track(list(schedule(landscape.seed)), "scenes drawn"):
         scene = maker.make(one)
         for granule in granules_of(one, list(TILE_WINDOWS)):
             write_granule(granule, scene, folder, base_url, writer)

@@ -116,7 +116,7 @@ def test_migrations_are_applied_once_and_guard_the_crs(database):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda f: f.drop(columns="event_id"), "field event_id is missing"),
+        (lambda f: f.drop(columns="event_id"), r"lacks field\(s\) event_id"),
         (lambda f: f.assign(flight_date=None), "field flight_date is empty"),
         (lambda f: f.assign(polygon_id="same"), "polygon_id same occurs twice"),
         (lambda f: f.assign(year=1999), "not those of the file's name"),
