@@ -124,12 +124,10 @@ class StacApi:
         raise AssertionError("unreachable")
 
     def _list(self, tile: str, first: str, last: str, whole: bool) -> list[dict[str, Any]]:
-        from pystac_client.conformance import ConformanceClasses
-
         provider = self._settings["provider"]
         client = self._client()
         fields = None
-        if not whole and client.conforms_to(ConformanceClasses.FIELDS):
+        if not whole and self._shortens(client):
             images = [f"assets.{_asset_key(provider, band)}" for band in self._bands]
             fields = {"include": ["id", "collection", *(f"properties.{p}" for p in _PROPERTIES), *images]}
         beyond = date.fromisoformat(last) + timedelta(days=1)
@@ -148,6 +146,12 @@ class StacApi:
         if counted is not None and len(found) < counted:
             raise CatalogueError(f"the pages held {len(found)} of {counted} items")
         return list(found.values())
+
+    def _shortens(self, client: Client) -> bool:
+        """Whether the API can give parts of items (STAC's fields extension)."""
+        from pystac_client.conformance import ConformanceClasses
+
+        return client.conforms_to(ConformanceClasses.FIELDS)
 
     def _reason(self, error: BaseException) -> str:
         """The innermost reason in one short line; the whole chain goes to the log with the traceback."""
@@ -169,11 +173,10 @@ def _broke_off(error: BaseException) -> bool:
 
 
 def _short(error: BaseException) -> str:
-    while isinstance(
-        reason := getattr(error, "reason", None) or (error.args[0] if error.args else None), BaseException
-    ):
-        error = reason
-    text = redacted(" ".join(str(error).split()))
-    if "Caused by" in text:
-        text = text.split("Caused by", 1)[1].strip(" ()")
-    return text[:200] or type(error).__name__
+    # pystac-client keeps only the text of what happened; the exception itself is its context.
+    deeper: BaseException | None = error.__context__ if isinstance(error.__context__, OSError) else error
+    while deeper is not None:
+        error = deeper
+        inner = (getattr(error, "reason", None), *error.args)
+        deeper = next((part for part in inner if isinstance(part, BaseException)), None)
+    return redacted(" ".join(str(error).split()))[:200] or type(error).__name__
