@@ -70,7 +70,7 @@ def api(cluster, tmp_path_factory):
                 time.sleep(0.25)
         yield port, dsn, load
     finally:
-        server.terminate()
+        server.kill()  # asked kindly, it waits for connections that are kept open
         server.wait()
 
 

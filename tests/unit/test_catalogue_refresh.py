@@ -98,6 +98,19 @@ def test_new_unchanged_reprocessed_withdrawn_restored(site):
     assert json.loads((site.results / "catalogue/report.json").read_text()) == report.as_json()
 
 
+def test_the_newest_baseline_wins_over_the_latest_processing(site):
+    # An old baseline processed again later, and the processor's tests, do not replace the newer one.
+    site.put(
+        Product(baseline="05.11", generated="20240101T000000").planetary_computer(),
+        Product(baseline="05.00", generated="20250101T000000").planetary_computer(),
+        Product(baseline="99.99", generated="20260101T000000").planetary_computer(),
+    )
+    report = site.refresh()
+    assert len(report.rejected) == 2
+    record = read_record(site.results / "inventory/33TVM/2021-06-14_S2A.json")
+    assert [g.baseline for g in record.granules] == ["05.11"]
+
+
 def test_rules_that_change_set_scenes_aside_with_the_reason(site):
     site.put(Product(cloud=30.0).planetary_computer(), JULY.planetary_computer())
     assert len(site.refresh().new) == 2
@@ -173,9 +186,9 @@ def test_items_on_disk_in_every_shape(tmp_path):
 
 products = st.builds(
     Product,
-    tile=st.sampled_from(["33TVM", "33TWM", "33TXM"]),
-    platform=st.sampled_from(["S2A", "S2C"]),
-    start=st.sampled_from(["20210614T100031", "20210704T100029", "20220104T100031", "20211231T235959"]),
+    tile=st.sampled_from(["33TVM", "33TVM", "33TXM"]),
+    platform=st.sampled_from(["S2A", "S2A", "S2C"]),
+    start=st.sampled_from(["20210614T100031", "20210614T100031", "20210704T100029", "20220104T100031"]),
     sensing=st.sampled_from(["20210614T100311", "20210614T100329"]),
     baseline=st.sampled_from(["03.00", "05.00", "05.11"]),
     generated=st.sampled_from(["20210615T120000", "20230605T120000"]),
@@ -215,6 +228,7 @@ def test_every_acquisition_is_taken_or_refused_and_none_twice(drawn, order):
                 (p.baseline, p.generated, name, p)
             )
     newest = [max(group, key=lambda entry: entry[:3])[2:] for group in acquisitions.values()]
+    # So few keys are drawn from that most examples hold several processings of one acquisition.
     assert sorted(taken) == sorted(
         name
         for name, p in newest

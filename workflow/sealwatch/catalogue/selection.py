@@ -78,7 +78,7 @@ def build_records(
         incomplete, superseded, outside or cloudy.
     """
     adapter = ADAPTERS[provider]
-    best: dict[tuple[str, str, str, str, str], Granule] = {}
+    processings: dict[tuple[str, str, str, str, str], dict[str, Granule]] = {}
     rejected: dict[str, str] = {}
     for item in items:
         try:
@@ -87,16 +87,17 @@ def build_records(
             rejected[str(item.get("id"))] = f"incomplete: {error}"
             continue
         key = (tile, date, platform, granule.datatake_start, granule.sensing_start)
-        older, newer = sorted((best.get(key, granule), granule), key=processing_order)
-        best[key] = newer
-        if older.item_id != newer.item_id:
-            rejected[older.item_id] = f"superseded: by {newer.item_id}"
+        processings.setdefault(key, {})[granule.item_id] = granule
     scenes: dict[tuple[str, str, str], list[Granule]] = {}
-    for (tile, date, platform, _, _), granule in sorted(best.items()):
+    for (tile, date, platform, _, _), found in sorted(processings.items()):
+        granule = max(found.values(), key=processing_order)
+        for superseded in found.keys() - {granule.item_id}:
+            rejected[superseded] = f"superseded: by {granule.item_id}"
         reason = selection.refusal(tile, date, granule.cloud_cover)
         if reason:
             rejected[granule.item_id] = reason
         else:
+            rejected.pop(granule.item_id, None)  # an unusable copy of an item does not count
             scenes.setdefault((tile, date, platform), []).append(granule)
     return [SceneRecord(*key, granules=tuple(granules)) for key, granules in sorted(scenes.items())], rejected
 
