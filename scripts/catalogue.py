@@ -9,6 +9,7 @@ with logged(snakemake.log[0]):
         settings=snakemake.params.settings,
         bands=snakemake.params.bands,
         period=snakemake.params.period,
+        area=snakemake.params.area,
         folder=snakemake.params.folder,
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from sealwatch.catalogue.inventory import group_scenes, read_inventory
 from sealwatch.catalogue.records import SceneRecord, read_record
-from sealwatch.catalogue.refresh import build_records
+from sealwatch.catalogue.selection import Selection, build_records
 from sealwatch.errors import CatalogueError
 from sealwatch.files import write_json
 
@@ -42,14 +42,16 @@ def item(
 def test_offset_follows_the_items_baseline_not_its_date():
     old = item(baseline="02.14")
     reprocessed = item(baseline="05.00", generated="2022-06-15T00:00:00.0Z")
-    (record,), rejected = build_records([reprocessed, old], "planetary-computer", ASSETS, 60)
+    (record,), rejected = build_records(
+        [reprocessed, old], "planetary-computer", ASSETS, Selection(max_cloud_cover=60)
+    )
     assert [(g.baseline, g.offset_dn) for g in record.granules] == [("05.00", -1000)]
-    assert rejected == {old["id"]: f"superseded by {reprocessed['id']}"}
+    assert rejected == {old["id"]: f"superseded: by {reprocessed['id']}"}
 
 
 def test_split_granules_stay_together():
     items = [item(sensing="20210614T100311"), item(sensing="20210614T100329")]
-    (record,), rejected = build_records(items, "planetary-computer", ASSETS, 60)
+    (record,), rejected = build_records(items, "planetary-computer", ASSETS, Selection(max_cloud_cover=60))
     assert len(record.granules) == 2
     assert rejected == {}
 
@@ -62,8 +64,8 @@ def test_order_of_the_answer_does_not_matter():
         item(tile="33TWM"),
         item(platform="C", start="20250201T100031", sensing="20250201T100311", baseline="05.11"),
     ]
-    forward = build_records(items, "planetary-computer", ASSETS, 60)
-    assert forward == build_records(items[::-1], "planetary-computer", ASSETS, 60)
+    forward = build_records(items, "planetary-computer", ASSETS, Selection(max_cloud_cover=60))
+    assert forward == build_records(items[::-1], "planetary-computer", ASSETS, Selection(max_cloud_cover=60))
     assert [r.key for r in forward[0]] == [
         "33TVM/2021-06-14_S2A",
         "33TVM/2025-02-01_S2C",
@@ -75,14 +77,16 @@ def test_every_item_left_out_has_its_reason():
     broken = item(tile="33TWM")
     del broken["assets"]["SCL"]
     cloudy = item(cloud=71.0)
-    records, rejected = build_records([broken, cloudy], "planetary-computer", ASSETS, 60)
+    records, rejected = build_records(
+        [broken, cloudy], "planetary-computer", ASSETS, Selection(max_cloud_cover=60)
+    )
     assert records == []
     assert "SCL" in rejected[broken["id"]]
     assert "max_cloud_cover" in rejected[cloudy["id"]]
 
 
 def test_addresses_are_kept_without_signature_and_records_survive_the_disk(tmp_path):
-    (record,), _ = build_records([item()], "planetary-computer", ASSETS, 60)
+    (record,), _ = build_records([item()], "planetary-computer", ASSETS, Selection(max_cloud_cover=60))
     write_json(tmp_path / "r.json", record.as_json())
     assert "sig=" not in (tmp_path / "r.json").read_text()
     assert read_record(tmp_path / "r.json") == record
@@ -121,7 +125,7 @@ def test_real_planetary_computer_items_give_their_key_baseline_and_offset():
             items[value["id"]] = value
     assert len(items) > 40
     originals = copy.deepcopy(items)
-    records, rejected = build_records(items.values(), "planetary-computer", ["B02", "SCL"], 100)
+    records, rejected = build_records(items.values(), "planetary-computer", ["B02", "SCL"], Selection())
     granules = {g.item_id: (r, g) for r in records for g in r.granules}
     assert set(granules) | set(rejected) == set(items)
     assert items == originals

@@ -11,6 +11,7 @@ import rasterio
 import shapely
 import yaml
 
+from builders.catalogue_items import Product
 from builders.demo import ROOT
 
 TILE, DATE, PLATFORM = "33TVM", "2021-06-14", "S2A"
@@ -131,6 +132,24 @@ def test_no_inventory_yet_says_what_to_run(site):
     assert code != 0
     assert "snakemake catalogue" in output
     assert "Traceback (most recent" not in output
+
+
+def test_tiles_of_the_area_are_found_by_the_first_refresh(site):
+    folder, config, run = site
+    config["catalogue"] |= {"tiles": "auto", "provider": "local", "url": str(folder / "items")}
+    code, output = run("-n")
+    assert code != 0
+    assert "tiles of the area are not known yet; run first: snakemake catalogue" in output
+    assert "Traceback (most recent" not in output
+    (folder / "items").mkdir()
+    item = Product(TILE, PLATFORM, "20210614T100031", baseline="05.00").planetary_computer()
+    (folder / "items/item.json").write_text(json.dumps(item))
+    code, output = run("catalogue")
+    assert code == 0, output
+    assert "scenes unchanged           1" in output or "scenes reprocessed         1" in output
+    assert list(json.loads((folder / "results/inventory/tiles.json").read_text())["tiles"]) == [TILE]
+    code, output = run("-n", str(folder / "results/grid/32633.h5"), "--quiet")
+    assert code == 0, output
 
 
 def test_dead_stac_api(site):

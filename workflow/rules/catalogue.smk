@@ -10,18 +10,19 @@ localrules:
 
 
 rule catalogue:
-    log:
-        result("logs/catalogue.log"),
-    conda:
-        "../../envs/base.yaml"
     """Search the catalogue and write the records that changed.
 
     No output and no benchmark file, which would count as one: the rule runs each time it is asked for.
     """
+    log:
+        result("logs/catalogue.log"),
+    conda:
+        "../../envs/base.yaml"
     params:
         settings=config["catalogue"],
         bands=config["sentinel2"]["bands"],
         period=PERIOD,
+        area=config["area_of_interest"],
         folder=RESULTS,
     message:
         "Refreshing the inventory from {params.settings[url]}"

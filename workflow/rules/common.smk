@@ -1,20 +1,37 @@
 """Names and input functions of the rule files, in the order of the pipeline."""
 
 RESULTS = config["results"].rstrip("/")
-TILES = sorted(config["catalogue"]["tiles"])
+TILES = inventory.known_tiles(config["catalogue"]["tiles"], f"{RESULTS}/inventory")
 ZONES = sorted({keys.zone_of_tile(tile) for tile in TILES})
 PERIOD = config["period"]
 ORTHOPHOTO = config["orthophoto"]
 MONTHS = keys.month_range(PERIOD["start"], PERIOD["end"])
 HALVES = keys.half_range(PERIOD["start"], PERIOD["end"])
 INVENTORY = inventory.read_inventory(
-    f"{RESULTS}/inventory", TILES, PERIOD["start"], PERIOD["end"]
+    f"{RESULTS}/inventory",
+    TILES,
+    PERIOD["start"],
+    PERIOD["end"],
+    config["catalogue"]["exclude_months"],
 )
 
 
 def result(path):
     """Path of a product below the results folder; wildcards in braces stay wildcards."""
     return f"{RESULTS}/{path}"
+
+
+def per_zone(path, **wildcards):
+    """Input function for a file of each zone; says what to run where the tiles are not known yet."""
+
+    def find(_):
+        if not ZONES:
+            raise WorkflowError(
+                "the tiles of the area are not known yet; run first: snakemake catalogue"
+            )
+        return expand(result(path), zone=ZONES, **wildcards)
+
+    return find
 
 
 def inventoried(path):

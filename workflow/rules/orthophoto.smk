@@ -8,7 +8,7 @@ The checkpoint `flag_sheets` cuts off everything below it: unchanged flags leave
 checkpoint flag_sheets:
     """Which orthophotos lie under confirmed change: one small stable file for each."""
     input:
-        changes=expand(result("change/{zone}.gpkg"), zone=ZONES),
+        changes=per_zone("change/{zone}.gpkg"),
         index=ORTHOPHOTO["sheets"],
     output:
         flags=directory(result("flags")),

@@ -33,10 +33,10 @@ rule overview:
 rule summary:
     """Figures of the run."""
     input:
-        grids=expand(result("grid/{zone}.h5"), zone=ZONES),
-        events=expand(result("change/{zone}.gpkg"), zone=ZONES),
-        pictures=expand(result("report/map_{zone}.png"), zone=ZONES),
-        months=expand(result("inventory/{zone}/{month}.json"), zone=ZONES, month=MONTHS),
+        grids=per_zone("grid/{zone}.h5"),
+        events=per_zone("change/{zone}.gpkg"),
+        pictures=per_zone("report/map_{zone}.png"),
+        months=per_zone("inventory/{zone}/{month}.json", month=MONTHS),
         sheets=config["orthophoto"]["sheets"],
         outlines=outlines,
     output:

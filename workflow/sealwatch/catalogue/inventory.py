@@ -3,14 +3,17 @@
 `inventory/{tile}/{date}_{platform}.json`  the scene's record
 `inventory/{zone}/{date}_{platform}.json`  the tiles of one mosaic
 `inventory/{zone}/{month}.json`            the mosaics of one month (none in an empty month)
+`inventory/tiles.json`                     the tiles found from the area, where `catalogue.tiles` is `auto`
 
-The last two make a changed set of scenes visible to Snakemake by their time of modification alone.
+The sets of mosaics and months make a changed set of scenes visible to Snakemake by their time of modification alone.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,7 +52,19 @@ def group_scenes(scenes: list[tuple[str, str, str]]) -> Inventory:
     return inventory
 
 
-def read_inventory(folder: str | Path, tiles: list[str], start: str, end: str) -> Inventory:
+def known_tiles(configured: str | list[str], folder: str | Path) -> list[str]:
+    """Tiles in order of name; with `auto` those that the last refresh found from the area, none before it."""
+    if configured != "auto":
+        return sorted(configured)
+    try:
+        return sorted(json.loads((Path(folder) / "tiles.json").read_text(encoding="utf-8"))["tiles"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def read_inventory(
+    folder: str | Path, tiles: list[str], start: str, end: str, exclude_months: Collection[int] = ()
+) -> Inventory:
     """List the inventory's scene records by their names; a missing folder is an empty inventory."""
     scenes = []
     for tile in tiles:
@@ -58,6 +73,6 @@ def read_inventory(folder: str | Path, tiles: list[str], start: str, end: str) -
             continue
         for name in os.listdir(place):
             found = _SCENE_FILE.fullmatch(name)
-            if found and start <= found[1] <= end:
+            if found and start <= found[1] <= end and int(found[1][5:7]) not in exclude_months:
                 scenes.append((tile, found[1], found[2]))
     return group_scenes(scenes)
