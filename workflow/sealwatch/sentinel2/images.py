@@ -13,13 +13,15 @@ import numpy as np
 from ..errors import RasterError
 from ..grid import Window
 from .remote_file import FileView, RemoteFile
-from .transfer import ChangedError, Transfer
+from .transfer import ChangedError, Transfer, pause_s
 
 _GDAL_OPTIONS: dict[str, Any] = {
     # No search for sidecar files, which would be a request each.
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     # Bytes of decoded blocks: those that two strips share are decoded once. Bounds the memory.
     "GDAL_CACHEMAX": 192 << 20,
+    # Threads of GDAL's own would open the file again, without the opener, and give garbage without an error.
+    "GDAL_NUM_THREADS": "1",
     # Other file systems than HTTP, such as /vsis3, are read by GDAL itself.
     "GDAL_HTTP_CONNECTTIMEOUT": "15",
     "GDAL_HTTP_TIMEOUT": "120",
@@ -149,7 +151,7 @@ class Image:
             self._close()
             print(f"attempt {attempt + 1} of {self._name} failed: {reason}", file=sys.stderr, flush=True)
             if attempt < self._max_retries:
-                time.sleep(min(0.5 * 2**attempt, 30))
+                time.sleep(pause_s(attempt))
         raise RasterError(
             f"{self._name}: cannot be read after {self._max_retries + 1} tries ({reason}); "
             "run again later, or refresh the catalogue if the scene was withdrawn"

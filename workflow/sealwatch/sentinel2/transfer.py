@@ -18,9 +18,17 @@ from urllib3.util.retry import Retry
 from ..errors import RasterError
 from .signing import Signer
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_WAIT_S = 0.5, 30.0, 300.0
+FIRST_PAUSE_S = 0.5
+"""Pause before the first repetition; later ones double, with some chance in them."""
+
+_LONGEST_PAUSE_S, _LONGEST_WAIT_S = 30.0, 300.0
 _PASSING = {401, 403, 408, 425, 429, 500, 502, 503, 504}
 _REFUSED = (401, 403)
+
+
+def pause_s(attempt: int) -> float:
+    """Seconds to wait after the failed try number `attempt`, counted from 0."""
+    return min(FIRST_PAUSE_S * 2**attempt, _LONGEST_PAUSE_S) * random.uniform(0.5, 1)
 
 
 class ChangedError(Exception):
@@ -115,8 +123,7 @@ class Transfer:
                     raise RasterError(
                         f"{href}: cannot be read after {attempt + 1} tries ({failed}); run again later"
                     ) from None
-                pause = min(_FIRST_PAUSE_S * 2**attempt, _LONGEST_PAUSE_S) * random.uniform(0.5, 1)
-                time.sleep(pause if failed.wait is None else min(failed.wait, _LONGEST_WAIT_S))
+                time.sleep(pause_s(attempt) if failed.wait is None else min(failed.wait, _LONGEST_WAIT_S))
         raise AssertionError("unreachable")
 
     def _range(self, href: str, start: int, stop: int, known: Part | None) -> Part:
