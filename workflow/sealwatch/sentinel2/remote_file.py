@@ -15,7 +15,7 @@ from ..errors import RasterError
 from .transfer import ChangedError, Part, Transfer
 
 _HEADER = 64 * 1024  # holds the header and the block index of a COG of a whole tile
-_REQUEST = 1 << 20  # neighbouring blocks share a request up to this size
+_REQUEST = 4 << 20  # neighbouring blocks share a request up to this size
 _GAP = 16 * 1024  # bytes between two blocks that are cheaper read than left out
 _AHEAD = 1 << 18  # least read where nothing was fetched before, as in a JPEG 2000 file
 
