@@ -13,7 +13,13 @@ GROUPS = {**ingest_rows.GROUPS, **storage_rows.GROUPS}
 
 def main(only: str) -> None:
     """Measure, print and save."""
-    chosen = {measure: names for names, measure in GROUPS.items() if any(n.startswith(only) for n in names)}
+    # A whole name means that row alone, with those measured beside it.
+    exact = any(only in names for names in GROUPS)
+    chosen = [
+        measure
+        for names, measure in GROUPS.items()
+        if (only in names if exact else any(name.startswith(only) for name in names))
+    ]
     if not chosen:
         known = ", ".join(sorted(name for names in GROUPS for name in names))
         raise SystemExit(f"no row begins with {only!r}; there are {known}")

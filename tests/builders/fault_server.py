@@ -13,6 +13,7 @@ import asyncio
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 from collections import Counter, defaultdict, deque
@@ -246,7 +247,7 @@ def main() -> None:
     options = parser.parse_args()
     with FaultServer(options.folder, delay=options.delay, port=options.port) as server:
         print(server.url, flush=True)
-        input()
+        sys.stdin.read()
 
 
 if __name__ == "__main__":
