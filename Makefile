@@ -8,7 +8,7 @@ REAL_DATA_DIR ?= ../shared/data
 export REAL_DATA_DIR
 BUILDERS := PYTHONPATH=workflow:tests $(PYTHON) -m builders
 
-.PHONY: help setup demo demo-real demo-scene serve stop test lint lock plan catalogue run
+.PHONY: help setup demo demo-real demo-scene serve stop test bench lint lock plan catalogue run
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -43,6 +43,9 @@ run: ## run the workflow on this machine
 
 test: setup ## all tests, on the real components
 	@$(PYTHON) -m pytest
+
+bench: setup ## measure against rivals into docs/benchmarks.md (ONLY=name for rows that begin with it)
+	@PYTHONPATH=workflow:tests $(PYTHON) -m benchmarks $(ONLY)
 
 lint: setup ## formatting, style, types and Snakemake's own checks
 	.venv/bin/ruff check .

@@ -15,7 +15,7 @@ from sealwatch.errors import ModelError, RasterError
 from sealwatch.files import file_digest
 from sealwatch.grid import Window
 from sealwatch.keys import LAND_COVER_CLASSES
-from sealwatch.sentinel2.landcover import classify, patch_grid
+from sealwatch.sentinel2.landcover import _Acquisition, classify, patch_grid
 from sealwatch.sentinel2.model_file import LandCoverModel
 
 SETTINGS = {"min_clear_fraction": 0.5, "unclear_scl": [0, 1, 3, 8, 9, 10, 11]}
@@ -212,3 +212,23 @@ def test_a_damaged_acquisition_is_named(tmp_path):
         file["m10/x"] = [1]
     with pytest.raises(RasterError, match=r"scene\.h5"):
         classify(scene, write_model(tmp_path / "m.onnx", "B04"), tmp_path / "out.h5", SETTINGS, 64)
+
+
+def test_ground_near_cloud_is_unclear(tmp_path, scene_arrays):
+    fine, coarse, scl = scene_arrays
+    scl = np.full_like(scl, 4)
+    scl[40, 40] = 9
+    scl[5, 5] = 11
+    scene = write_scene(tmp_path / "scene.h5", fine, coarse, scl)
+    with hdf5.read(scene) as file:
+        acquisition = _Acquisition(file, ())
+        rows = slice(0, 2 * scl.shape[0])
+        cols = slice(0, 2 * scl.shape[1])
+        plain = acquisition.unclear(rows, cols, SETTINGS["unclear_scl"], 0)
+        wide = acquisition.unclear(rows, cols, SETTINGS["unclear_scl"], 100)
+        half = acquisition.unclear(slice(64, 100), cols, SETTINGS["unclear_scl"], 100)
+    assert plain.sum() == 8
+    y, x = np.mgrid[rows, cols]
+    away = np.hypot(np.maximum(np.maximum(80 - y, y - 81), 0), np.maximum(np.maximum(80 - x, x - 81), 0)) * 10
+    np.testing.assert_array_equal(wide, (away <= 100) | plain)  # snow is not widened
+    np.testing.assert_array_equal(half, wide[64:100])

@@ -40,10 +40,10 @@ rule ingest:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=2000,
         runtime=30,
     params:
-        baseline=1,
+        baseline=2,
         bands=config["sentinel2"]["bands"],
         signing=config["catalogue"]["signing"],
     message:
@@ -71,9 +71,10 @@ rule classify:
         runtime=30,
         gpu=int(config["classifier"]["device"] == "gpu"),
     params:
-        baseline=1,
+        baseline=2,
         settings={
-            k: config["sentinel2"][k] for k in ("min_clear_fraction", "unclear_scl")
+            k: config["sentinel2"][k]
+            for k in ("min_clear_fraction", "unclear_scl", "cloud_dilation_m")
         },
         patch_stride=config["grid"]["patch_stride"],
         device=config["classifier"]["device"],

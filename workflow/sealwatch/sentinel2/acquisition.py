@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
+import h5py
 
 from .. import hdf5
-from ..catalogue.records import Granule, SceneRecord, read_record
+from ..catalogue.records import read_record
 from ..errors import RasterError
 from ..files import file_digest
 from ..grid import PATCH_PX, PIXEL_SIZE_M, Window, cell_window
 from .area import read_zone_grid
 from .images import ImageSource
-
-BAND_SIZES_M = {
-    "B02": 10,
-    "B03": 10,
-    "B04": 10,
-    "B08": 10,
-    "B05": 20,
-    "B06": 20,
-    "B07": 20,
-    "B8A": 20,
-    "B11": 20,
-    "B12": 20,
-}
-"""Pixel size of each band of level 2A in metres (ESA, Sentinel-2 products specification)."""
-
-
-def harmonise(numbers: np.ndarray, offset_dn: int) -> np.ndarray:
-    """Digital numbers to reflectance x 10000, uint16, 0 = no data.
-
-    A valid pixel whose reflectance is zero or negative after the offset becomes 1, so that it stays valid.
-    """
-    values = numbers.astype("i4") + offset_dn
-    return np.where(numbers == 0, 0, np.clip(values, 1, 65535)).astype("u2")
+from .offset_check import decide_offsets
+from .scene_reader import BAND_SIZES_M, SceneReader, Strip, at_size
 
 
 def acquisition_window(
@@ -64,14 +42,6 @@ def acquisition_window(
     return patches.refined(PIXEL_SIZE_M)
 
 
-def _merged(layers: Sequence[np.ndarray], empty: Sequence[int]) -> np.ndarray:
-    """The first granule's pixels, and those of the next ones where it has none."""
-    out = layers[0]
-    for layer in layers[1:]:
-        out = np.where(np.isin(out, empty), layer, out)
-    return out
-
-
 def ingest(
     record: str | Path,
     zone_grid: str | Path,
@@ -81,11 +51,16 @@ def ingest(
     read_threads: int,
     max_retries: int,
     baseline: int,
+    requests_in_flight: int = 32,
 ) -> None:
     """Read the windows of one scene under the area of interest and write them harmonised.
 
     The target has groups `m10` and `m20` with `reflectance[band, y, x]`, uint16, reflectance x 10000, 0 = no data,
     and `m20/scl[y, x]`, uint8, 0 = no data, 255 = outside the tile. Granules of a split scene are merged.
+    Reading, decoding and writing go strip by strip, so the memory does not grow with the window's height.
+
+    Where the metadata of an item contradict each other, its pixels decide about the offset; attributes
+    `offsets_dn` and `offset_decisions` say what was applied and why.
 
     Args:
         record: inventory file of the scene.
@@ -93,86 +68,61 @@ def ingest(
         target: HDF5 file to write.
         bands: names of the bands.
         signing: `planetary-computer` or `none`.
-        read_threads: images read at the same time.
+        read_threads: images decoded at the same time.
         max_retries: how often a failed read is tried again.
         baseline: the step's baseline number.
+        requests_in_flight: most requests to the image server at the same time.
 
     Raises:
         RasterError: an image cannot be read, or the scene lies outside the area of interest.
     """
     scene = read_record(record)
     zone_window, _ = read_zone_grid(zone_grid)
-    source = ImageSource(signing, max_retries)
-    bounds = [source.bounds(g.assets["SCL"]) for g in scene.granules]
-    window = acquisition_window(bounds, zone_window)
-    if window is None:
-        raise RasterError(f"{record}: scene lies outside the area of interest; correct catalogue.tiles")
-    windows = {
-        10: window,
-        20: Window(window.epsg, window.x_min, window.y_max, 20, window.width // 2, window.height // 2),
-    }
-    with ThreadPoolExecutor(read_threads) as pool:
-        jobs = {
-            (band, granule.item_id): pool.submit(
-                _read_band, source, granule, band, windows[BAND_SIZES_M[band]]
-            )
-            for band in bands
-            for granule in scene.granules
+    with (
+        ImageSource(signing, max_retries, requests_in_flight) as source,
+        SceneReader(source, scene, bands, read_threads) as reader,
+    ):
+        window = acquisition_window(reader.image_bounds, zone_window)
+        if window is None:
+            raise RasterError(f"{record}: scene lies outside the area of interest; correct catalogue.tiles")
+        offsets = decide_offsets(scene, reader, window)
+        provenance = {
+            "tile": scene.tile,
+            "date": scene.date,
+            "platform": scene.platform,
+            "items": [g.item_id for g in scene.granules],
+            "processing_baselines": [g.baseline for g in scene.granules],
+            "offsets_dn": [d.offset_dn for d in offsets],
+            "offset_decisions": [d.as_json() for d in offsets],
+            "inputs": {"record": file_digest(record)},
         }
-        scl = _merged(
-            [source.read(g.assets["SCL"], windows[20], 255) for g in scene.granules], empty=(0, 255)
-        ).astype("u1")
-        _write(target, scene, record, windows, bands, jobs, scl, baseline)
+        strips = reader.strips(window, [d.offset_dn for d in offsets])
+        with hdf5.create(target, "ingest", baseline, provenance) as file:
+            _write(file, window, bands, strips)
 
 
-def _read_band(source: ImageSource, granule: Granule, band: str, window: Window) -> np.ndarray:
-    return harmonise(source.read(granule.assets[band], window, 0), granule.offset_dn)
-
-
-def _write(
-    target: str | Path,
-    scene: SceneRecord,
-    record: str | Path,
-    windows: dict[int, Window],
-    bands: Sequence[str],
-    jobs: dict[tuple[str, str], Future[np.ndarray]],
-    scl: np.ndarray,
-    baseline: int,
-) -> None:
-    provenance = {
-        "tile": scene.tile,
-        "date": scene.date,
-        "platform": scene.platform,
-        "items": [g.item_id for g in scene.granules],
-        "processing_baselines": [g.baseline for g in scene.granules],
-        "offsets_dn": [g.offset_dn for g in scene.granules],
-        "inputs": {"record": file_digest(record)},
-    }
-    with hdf5.create(target, "ingest", baseline, provenance) as file:
-        for size, window in windows.items():
-            group = f"m{size}"
-            names = [b for b in bands if BAND_SIZES_M[b] == size]
-            file.set_grid(window, group)
-            edge = PATCH_PX * PIXEL_SIZE_M // size
-            if names:
-                file.add_axis("band", names, group)
-                cube = file.add(
-                    "reflectance",
-                    ("band", "y", "x"),
-                    "uint16",
-                    chunks=(len(names), edge, edge),
-                    group=group,
-                    long_name="surface reflectance x 10000",
-                    scale_factor=0.0001,
-                )
-                # A chunk holds all bands of a patch, so the stack is assembled before it is written.
-                cube[:] = np.stack(
-                    [
-                        _merged([jobs[band, g.item_id].result() for g in scene.granules], empty=(0,))
-                        for band in names
-                    ]
-                )
-            if size == 20:
-                file.add(
-                    "scl", ("y", "x"), "uint8", scl, (edge, edge), group, long_name="scene classification"
-                )
+def _write(file: hdf5.CFWriter, window: Window, bands: Sequence[str], strips: Iterator[Strip]) -> None:
+    cubes: dict[int, h5py.Dataset] = {}
+    for size in (10, 20):
+        group, edge = f"m{size}", PATCH_PX * PIXEL_SIZE_M // size
+        file.set_grid(at_size(window, size), group)
+        names = [b for b in bands if BAND_SIZES_M[b] == size]
+        if names:
+            file.add_axis("band", names, group)
+            cubes[size] = file.add(
+                "reflectance",
+                ("band", "y", "x"),
+                "uint16",
+                chunks=(len(names), edge, edge),
+                group=group,
+                long_name="surface reflectance x 10000",
+                scale_factor=0.0001,
+            )
+    scl = file.add(
+        "scl", ("y", "x"), "uint8", chunks=(edge, edge), group="m20", long_name="scene classification"
+    )
+    for strip in strips:
+        if strip.reflectance is not None:
+            cubes[strip.size_m][:, strip.rows] = strip.reflectance
+        if strip.scl is not None:
+            scl[strip.rows] = strip.scl

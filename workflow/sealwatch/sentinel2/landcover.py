@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.ndimage import distance_transform_edt
 
 from .. import hdf5
 from ..errors import ModelError, RasterError
@@ -23,6 +25,9 @@ _BLOCK_PX = 512
 """Height of the strips that are read at once: bounds the memory, and few chunks are unpacked twice."""
 
 _ORIGIN = ("tile", "date", "platform")
+
+_CLOUD_SCL = (3, 8, 9, 10)
+"""Cloud shadow, cloud of medium and high probability, cirrus (ESA, Sentinel-2 products specification)."""
 
 _BATCH = 256
 """Most patches in one run of the network: 38 MB of input with nine bands."""
@@ -122,9 +127,25 @@ class _Acquisition:
         places = (self._places[band] for band in self._bands)
         return np.stack([strips[group][number] for group, number in places])
 
-    def unclear(self, rows: slice, cols: slice, unclear_scl: Sequence[int]) -> np.ndarray:
-        """Where the scene classification hides the ground or says nothing: bool [rows, cols]."""
-        return np.isin(self._doubled("m20/scl", rows, cols), [*unclear_scl, 255])
+    def unclear(
+        self, rows: slice, cols: slice, unclear_scl: Sequence[int], cloud_dilation_m: float
+    ) -> np.ndarray:
+        """Where the ground is hidden, cloud is near, or nothing is said: bool [rows, cols]."""
+        unclear = np.isin(self._doubled("m20/scl", rows, cols), [*unclear_scl, 255])
+        clouds = [code for code in _CLOUD_SCL if code in unclear_scl]
+        if cloud_dilation_m and clouds:
+            # Cloud beyond the strip counts, so the strip is widened by the distance, in whole pixels of 20 m.
+            reach = math.ceil(cloud_dilation_m / 20) * 2
+            wide = [
+                slice(max(s.start - reach, 0), min(s.stop + reach, size))
+                for s, size in zip((rows, cols), self.window.shape, strict=True)
+            ]
+            cloud = np.isin(self._doubled("m20/scl", *wide), clouds)
+            if cloud.any():
+                near = distance_transform_edt(~cloud, sampling=PIXEL_SIZE_M) <= cloud_dilation_m
+                top, left = rows.start - wide[0].start, cols.start - wide[1].start
+                unclear |= near[top : top + unclear.shape[0], left : left + unclear.shape[1]]
+        return unclear
 
 
 def _patch_shares(mask: np.ndarray, stride: int) -> np.ndarray:
@@ -171,7 +192,8 @@ def classify(
         model: ONNX file.
         target: HDF5 file to write.
         settings: `min_clear_fraction`, 0 to 1, and `unclear_scl`, the codes of the scene classification
-            that hide the ground; pixels without data count as unclear.
+            that hide the ground; pixels without data count as unclear. `cloud_dilation_m`, metres, by default
+            0: so near to cloud or cloud shadow the ground counts as unclear too.
         patch_stride: 64, 32 or 16 pixels of 10 m.
         device: `auto`, `cpu` or `gpu`.
         threads: of the network on the CPU.
@@ -183,6 +205,7 @@ def classify(
         ConfigError: a GPU is demanded and there is none.
     """
     network = LandCoverModel(model, device, threads)
+    dilation_m = float(settings.get("cloud_dilation_m", 0))
     with hdf5.read(scene) as file:
         acquisition = _Acquisition(file, network.bands)
         grid = patch_grid(acquisition.window, patch_stride)
@@ -194,7 +217,7 @@ def classify(
         clear_fraction = np.zeros(shape, dtype=np.float32)
         for cell_rows, rows in track(list(grid.blocks()), "strips classified"):
             strip = acquisition.reflectance(rows, grid.columns)
-            unclear = acquisition.unclear(rows, grid.columns, settings["unclear_scl"])
+            unclear = acquisition.unclear(rows, grid.columns, settings["unclear_scl"], dilation_m)
             clear = (strip != 0).all(axis=0) & ~unclear
             shares = _patch_shares(clear, patch_stride)
             clear_fraction[cell_rows] = shares
@@ -213,6 +236,7 @@ def classify(
         "inputs": {"scene": file_digest(scene), "model": file_digest(model)},
         "min_clear_fraction": float(settings["min_clear_fraction"]),
         "unclear_scl": list(settings["unclear_scl"]),
+        "cloud_dilation_m": dilation_m,
     }
     with hdf5.create(target, "classify", baseline, provenance) as writer:
         writer.set_grid(grid.cells)

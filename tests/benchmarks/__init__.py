@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench`, `make bench ONLY=name`. Not collected by pytest."""
