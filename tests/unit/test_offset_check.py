@@ -70,15 +70,14 @@ def test_too_few_pixels_are_no_decision():
 
 
 @pytest.mark.parametrize(("stated", "still_in"), [(0, True), (-1000, True), (0, False), (-1000, False)])
-def test_decision_is_read_from_the_images_and_recorded(tmp_path, stated, still_in, monkeypatch):
+def test_decision_is_read_from_the_images_and_recorded(tmp_path, stated, still_in):
     paths = write_scene(tmp_path, 1300, 256, ("B02", "B04", "B12"))
     for band in ("B02", "B04", "B12"):
         with rasterio.open(paths[band], "r+") as image:
             ground = np.maximum(image.read(), 1501) - 1500
             image.write(ground + np.uint16(1000 * still_in))
-    scene = record(str(tmp_path), paths, offset_dn=stated)
     for rule, expected in (("contradictory", -1000 if still_in else 0), ("baseline", stated)):
-        monkeypatch.setattr("sealwatch.sentinel2.offset_check._rule", lambda granule, rule=rule: rule)
+        scene = record(str(tmp_path), paths, offset_dn=stated, offset_rule=rule)
         with ImageSource("none", 0) as source, SceneReader(source, scene, ("B02", "B04", "B12"), 2) as reader:
             (decision,) = decide_offsets(scene, reader, tile_window(1280))
         assert decision.offset_dn == expected

@@ -18,8 +18,6 @@ from .transfer import ChangedError, Transfer, pause_s
 _GDAL_OPTIONS: dict[str, Any] = {
     # No search for sidecar files, which would be a request each.
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    # Bytes of decoded blocks: those that two strips share are decoded once. Bounds the memory.
-    "GDAL_CACHEMAX": 192 << 20,
     # Threads of GDAL's own would open the file again, without the opener, and give garbage without an error.
     "GDAL_NUM_THREADS": "1",
     # Other file systems than HTTP, such as /vsis3, are read by GDAL itself.
@@ -28,6 +26,9 @@ _GDAL_OPTIONS: dict[str, Any] = {
     "GDAL_HTTP_MAX_RETRY": "3",
     "GDAL_HTTP_RETRY_DELAY": "1",
 }
+
+
+_CACHE_BYTES_MIN, _CACHE_BYTES_MAX = 16 << 20, 256 << 20
 
 
 class ImageSource:
@@ -44,6 +45,7 @@ class ImageSource:
         self, signing: str, max_retries: int, requests_in_flight: int = 32, timeout_s: float = 60
     ) -> None:
         self._transfer = Transfer(signing, requests_in_flight, max_retries, timeout_s)
+        self._options = _GDAL_OPTIONS | {"GDAL_CACHEMAX": _CACHE_BYTES_MIN}
         self._max_retries = max_retries
 
     def __enter__(self) -> ImageSource:
@@ -51,6 +53,10 @@ class ImageSource:
 
     def __exit__(self, *_: object) -> None:
         self._transfer.close()
+
+    def bound_cache(self, needed_bytes: int) -> None:
+        """Bound GDAL's memory for decoded blocks, from which strips take the blocks that they share."""
+        self._options["GDAL_CACHEMAX"] = min(max(needed_bytes, _CACHE_BYTES_MIN), _CACHE_BYTES_MAX)
 
     def open(self, href: str, label: str = "") -> Image:
         """Open an image.
@@ -62,7 +68,7 @@ class ImageSource:
         Raises:
             RasterError: it cannot be read after all tries.
         """
-        return Image(self._transfer, href, label, self._max_retries)
+        return Image(self._transfer, href, label, self._max_retries, self._options)
 
 
 class Image:
@@ -74,7 +80,10 @@ class Image:
 
     bounds: tuple[float, float, float, float]
 
-    def __init__(self, transfer: Transfer, href: str, label: str, max_retries: int) -> None:
+    def __init__(
+        self, transfer: Transfer, href: str, label: str, max_retries: int, options: dict[str, Any]
+    ) -> None:
+        self._options = options
         self._transfer, self._href, self._max_retries = transfer, href, max_retries
         self._name = f"{label}: {href}" if label else href
         self._remote: RemoteFile | None = None
@@ -132,7 +141,7 @@ class Image:
 
         for attempt in range(self._max_retries + 1):
             try:
-                with rasterio.Env(**_GDAL_OPTIONS):
+                with rasterio.Env(**self._options):
                     if self._image is None:
                         self._open()
                     result = use()
@@ -182,6 +191,11 @@ class Image:
         self._block_shape = image.block_shapes[0]
         self._epsg, self._crs = image.crs.to_epsg() if image.crs else None, image.crs
         self._transform, self._shape = image.transform, image.shape
+
+    def block_row_bytes(self, width_px: int) -> int:
+        """Decoded bytes of the blocks side by side under a window of that width."""
+        height, width = self._block_shape
+        return (width_px // width + 2) * width * height * np.dtype(self._image.dtypes[0]).itemsize
 
     def _block_index(self) -> dict[tuple[int, int], tuple[int, int]]:
         # (first byte, byte after the last) by block row and column, from GDAL's metadata domain of TIFF files;

@@ -92,16 +92,11 @@ def decide_offsets(scene: SceneRecord, reader: SceneReader, window: Window) -> l
     """
     decisions = []
     for number, granule in enumerate(scene.granules):
-        rule = _rule(granule)
-        if rule == "contradictory":
+        if granule.offset_rule == "contradictory":
             decisions.append(_sampled(granule, number, reader, window))
         else:
-            decisions.append(OffsetDecision(granule.item_id, granule.offset_dn, rule))
+            decisions.append(OffsetDecision(granule.item_id, granule.offset_dn, granule.offset_rule))
     return decisions
-
-
-def _rule(granule: Granule) -> str:
-    return getattr(granule, "offset_rule", "baseline")
 
 
 def _sampled(granule: Granule, number: int, reader: SceneReader, window: Window) -> OffsetDecision:

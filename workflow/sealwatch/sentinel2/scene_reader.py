@@ -28,8 +28,8 @@ BAND_SIZES_M = {
 }
 """Pixel size of each band of level 2A in metres (ESA, Sentinel-2 products specification)."""
 
-_STRIP_PX = 512  # height of a strip: whole chunks, and about one row of a COG's blocks
-_AHEAD_BYTES = 96 << 20  # compressed bytes that may be under way or wait for decoding
+_STRIP_PX = 256  # height of a strip: whole chunks
+_AHEAD_BYTES = 24 << 20  # compressed bytes that may be under way or wait for decoding
 
 
 class _Step(NamedTuple):
@@ -106,7 +106,7 @@ class SceneReader:
     def __init__(
         self, source: ImageSource, scene: SceneRecord, bands: Sequence[str], read_threads: int
     ) -> None:
-        self.scene, self.bands = scene, tuple(bands)
+        self.scene, self.bands, self._source = scene, tuple(bands), source
         self._decoders = ThreadPoolExecutor(read_threads, thread_name_prefix="decode")
         names = [(g, asset) for g in range(len(scene.granules)) for asset in (*bands, "SCL")]
         # Opening waits for the network and costs no processor, so all images are opened together.
@@ -154,12 +154,19 @@ class SceneReader:
             RasterError: an image cannot be read; names item and asset.
         """
         waiting: deque[_Step] = deque()
+        cache_bytes = 0
         for size in (10, 20):
             assets = [b for b in self.bands if BAND_SIZES_M[b] == size] + ["SCL"] * (size == 20)
             part = at_size(window, size)
+            rows_bytes = [
+                image.block_row_bytes(part.width) for (_, a), image in self._images.items() if a in assets
+            ]
+            cache_bytes = max(cache_bytes, sum(rows_bytes))
             for first in range(0, part.height if assets else 0, _STRIP_PX):
                 rows = slice(first, min(first + _STRIP_PX, part.height))
                 waiting.append(_Step(size, rows, rows_of(part, rows), assets))
+        # A row of blocks is decoded once for the strips it serves, while the next row comes in.
+        self._source.bound_cache(cache_bytes * 3 // 2)
         fetched: deque[tuple[_Step, int]] = deque()
         decoding: deque[tuple[Strip, list[Future[None]]]] = deque()
         while waiting or fetched or decoding:
