@@ -205,3 +205,25 @@ def test_area_of_interest_without_polygons(site):
     code, output = run(str(folder / "results/grid/32633.h5"))
     assert code != 0
     assert "polygon" in said(output)
+
+
+def test_one_bad_scene_does_not_hold_up_the_others_and_is_taken_up_later(site):
+    folder, _, run = site
+    record = json.loads((folder / f"results/inventory/{TILE}/{DATE}_{PLATFORM}.json").read_text())
+    damaged = folder / "damaged.tif"
+    record["date"] = "2021-06-04"
+    record["granules"][0]["assets"]["B05"] = str(damaged)
+    record.pop("digest", None)
+    (folder / f"results/inventory/{TILE}/2021-06-04_{PLATFORM}.json").write_text(json.dumps(record))
+    bad = folder / f"results/acquisition/{TILE}/2021-06-04_{PLATFORM}.h5"
+    # The bad one comes first, so that the other runs only if the failure does not end the run.
+    code, output = run(str(bad), str(product(folder, "acquisition")), "--prioritize", str(bad))
+    assert code != 0
+    assert "damaged.tif" in said(output)
+    assert product(folder, "acquisition").exists()
+    assert nothing_left(bad)
+    damaged.write_bytes((folder / "B05.tif").read_bytes())
+    code, output = run(str(bad), str(product(folder, "acquisition")))
+    assert code == 0, output
+    assert bad.exists()
+    assert "1 of 1 steps" in output
