@@ -13,20 +13,10 @@ import yaml
 
 from builders.catalogue_items import Product
 from builders.demo import ROOT
+from sealwatch.sentinel2.scene_reader import BAND_SIZES_M
 
 TILE, DATE, PLATFORM = "33TVM", "2021-06-14", "S2A"
-BANDS = {
-    "B02": 10,
-    "B03": 10,
-    "B04": 10,
-    "B08": 10,
-    "B05": 20,
-    "B06": 20,
-    "B07": 20,
-    "B11": 20,
-    "B12": 20,
-    "SCL": 20,
-}
+BANDS = {band: size for band, size in BAND_SIZES_M.items() if band != "B8A"} | {"SCL": 20}
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import hdf5
+from ..composites.maps import NO_CLASS
 from ..files import file_digest
 from ..grid import Window, row_col
 from ..keys import IMPERVIOUS_CLASSES, LAND_COVER_CLASSES, event_id
@@ -15,7 +16,6 @@ from ..vectors import write_geopackage
 from .persistence import NONE, NOT_OBSERVED, Runs, confirm
 
 _IMPERVIOUS = np.isin(LAND_COVER_CLASSES, IMPERVIOUS_CLASSES)
-NO_CLASS = 255
 EVENT_FIELDS = (
     "event_id",
     "zone",

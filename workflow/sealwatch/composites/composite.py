@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import hdf5
 from ..files import file_digest
 from ..keys import LAND_COVER_CLASSES
 from ..sentinel2.area import read_zone_grid
@@ -101,9 +100,3 @@ def composite(
             "inputs": {Path(p).stem: file_digest(p) for p in sources},
         },
     )
-
-
-def read_classes(path: str | Path) -> np.ndarray:
-    """Class codes of a map, uint8 (height, width)."""
-    with hdf5.read(path) as file:
-        return file["class"][:]
