@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from . import ingest_rows, storage_rows
-from .table import save
+from .table import chosen_groups, save
 
 GROUPS = {**ingest_rows.GROUPS, **storage_rows.GROUPS}
 """Row names, and the function that measures them together."""
@@ -13,17 +13,7 @@ GROUPS = {**ingest_rows.GROUPS, **storage_rows.GROUPS}
 
 def main(only: str) -> None:
     """Measure, print and save."""
-    # A whole name means that row alone, with those measured beside it.
-    exact = any(only in names for names in GROUPS)
-    chosen = [
-        measure
-        for names, measure in GROUPS.items()
-        if (only in names if exact else any(name.startswith(only) for name in names))
-    ]
-    if not chosen:
-        known = ", ".join(sorted(name for names in GROUPS for name in names))
-        raise SystemExit(f"no row begins with {only!r}; there are {known}")
-    for measure in chosen:
+    for measure in chosen_groups(GROUPS, only):
         rows = measure()
         for r in rows:
             print(f"{r.name:34} {r.ours:>10g} {r.rival:>10g} {r.ratio:>7g}x {r.unit}  {r.note}", flush=True)

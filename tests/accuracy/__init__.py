@@ -1,0 +1,1 @@
+"""Figures against truth or real labels; `make accuracy` writes docs/accuracy.md."""
