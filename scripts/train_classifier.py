@@ -7,9 +7,8 @@ with logged(snakemake.log[0]):
 
     train(
         patches=snakemake.params.patches,
-        model=snakemake.output.model,
-        card_json=snakemake.output.card,
-        card_markdown=snakemake.output.card_text,
+        outputs=dict(snakemake.output.items()),
         settings=snakemake.params.settings,
         threads=snakemake.threads,
+        local_patches=snakemake.input.get("local") or None,
     )

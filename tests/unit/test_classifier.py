@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import onnx
@@ -16,18 +17,22 @@ from rasterio.transform import from_origin
 from sealwatch.classifier import torchvision_ops
 from sealwatch.classifier.assessment import assess, expected_calibration_error, fit_temperature, softmax
 from sealwatch.classifier.bands import EUROSAT_BANDS, SATLAS_BANDS, check_l2a, positions
-from sealwatch.classifier.patches import random_split, read_patches, spatial_cells, spatial_split
+from sealwatch.classifier.patches import read_patches
+from sealwatch.classifier.splits import random_split, spatial_cells, spatial_folds, spatial_split
 from sealwatch.errors import ConfigError, ModelError, RasterError
+from sealwatch.files import file_digest
 from sealwatch.keys import LAND_COVER_CLASSES
 
 torchvision_ops.ensure()
 torch = pytest.importorskip("torch")
 
 from sealwatch.classifier.augmentation import jitter_reflectance, turn  # noqa: E402
+from sealwatch.classifier.checkpoint import write_checkpoint  # noqa: E402
 from sealwatch.classifier.export import ReflectanceClassifier, export_onnx  # noqa: E402
+from sealwatch.classifier.fit import fit, halving, predict_logits  # noqa: E402
 from sealwatch.classifier.network import build_network  # noqa: E402
 from sealwatch.classifier.normalisation import Normalisation, band_statistics  # noqa: E402
-from sealwatch.classifier.train import fit, train  # noqa: E402
+from sealwatch.classifier.train import train  # noqa: E402
 
 PER_CLASS = 9
 SETTINGS = {
@@ -41,8 +46,19 @@ SETTINGS = {
     "validation_share": 0.2,
     "validation_cell_deg": 0.5,
     "jitter": 0.05,
+    "centre_mix": 0.0,
+    "local_repeats": 1,
+    "patch_stride": 64,
     "seed": 3,
     "device": "cpu",
+}
+FILES = {
+    "model": "m.onnx",
+    "model_int8": "m.int8.onnx",
+    "checkpoint": "m.pt",
+    "card": "card.json",
+    "card_text": "card.md",
+    "confusion": "confusion.svg",
 }
 
 
@@ -131,6 +147,9 @@ def test_splits_keep_places_apart_and_classes_in_training():
     assert np.bincount(labels[at_random]).tolist() == [6] * 10
     with pytest.raises(ConfigError, match="validation_cell_deg"):
         spatial_split(labels, np.zeros(300, dtype=int), 0.2, seed=1)
+    folds = spatial_folds(cells, 5, seed=1)
+    assert np.ptp(np.bincount(folds)) <= np.bincount(cells).max()
+    assert all(len(np.unique(folds[cells == cell])) == 1 for cell in np.unique(cells))
 
 
 def test_turns_move_pixels_and_keep_labels():
@@ -184,7 +203,7 @@ def test_temperature_mends_overconfidence():
 @pytest.fixture(scope="module")
 def trained(folder, tmp_path_factory) -> Path:
     target = tmp_path_factory.mktemp("model")
-    train(folder, target / "m.onnx", target / "card.json", target / "card.md", SETTINGS, threads=2)
+    train(folder, {key: target / name for key, name in FILES.items()}, SETTINGS, threads=2)
     return target
 
 
@@ -193,17 +212,43 @@ def test_training_learns_and_reports_both_splits(trained):
     for split in ("spatial", "random"):
         assert card["validation"][split]["overall_accuracy"] >= 0.8
         assert card["validation"][split]["patches"] >= 10
-    assert "Confusion matrix" in (trained / "card.md").read_text()
+        assert card["int8"][split]["agreement"] >= 0.9
+    text = (trained / "card.md").read_text()
+    assert "Confusion matrix" in text
+    assert "(confusion.svg)" in text
+    for key in ("model", "model_int8", "checkpoint"):
+        assert card["files"][FILES[key]] == file_digest(trained / FILES[key])
+
+
+def test_the_confusion_figure_shows_every_class(trained):
+    figure = ElementTree.parse(trained / "confusion.svg")
+    words = [text.text for text in figure.iter("{http://www.w3.org/2000/svg}text")]
+    assert set(LAND_COVER_CLASSES) <= set(words)
+    counts = json.loads((trained / "card.json").read_text())["validation"]["spatial"]["confusion"]
+    assert sorted(w for w in words if w.isdigit()) == sorted(str(c) for row in counts for c in row if c)
 
 
 def test_the_model_file_describes_itself_and_names_no_path(trained):
-    properties = {p.key: p.value for p in onnx.load(trained / "m.onnx").metadata_props}
     card = json.loads((trained / "card.json").read_text())
-    assert properties["bands"] == " ".join(SATLAS_BANDS)
-    assert properties["classes"] == " ".join(LAND_COVER_CLASSES)
-    assert properties["normalisation"] == "zscore-dataset"
-    assert properties["training_data"] == card["data"]["digest"]
-    assert b"site-packages" not in (trained / "m.onnx").read_bytes()
+    for name, precision in (("m.onnx", None), ("m.int8.onnx", "int8")):
+        properties = {p.key: p.value for p in onnx.load(trained / name).metadata_props}
+        assert properties["bands"] == " ".join(SATLAS_BANDS)
+        assert properties["classes"] == " ".join(LAND_COVER_CLASSES)
+        assert properties["normalisation"] == "zscore-dataset"
+        assert [float(v) for v in properties["band_mean"].split()] == card["model"]["band_mean"]
+        assert len(properties["band_std"].split()) == len(SATLAS_BANDS)
+        assert properties["training_data"] == card["data"]["digest"]
+        assert properties.get("precision") == precision
+        assert b"site-packages" not in (trained / name).read_bytes()
+
+
+def test_the_same_training_gives_the_same_files(folder, tmp_path):
+    digests = []
+    for run in ("first", "second"):
+        outputs = {key: tmp_path / run / name for key, name in FILES.items()}
+        train(folder, outputs, {**SETTINGS, "epochs": 1}, threads=2)
+        digests.append([file_digest(path) for path in outputs.values()])
+    assert digests[0] == digests[1]
 
 
 def test_training_is_the_same_for_a_seed(folder):
@@ -224,7 +269,7 @@ def test_the_exported_file_equals_torch(tmp_path, mode):
     torch.manual_seed(1)
     rng = np.random.default_rng(1)
     statistics = rng.uniform(500, 3000, 9), rng.uniform(300, 1500, 9)
-    network = build_network("resnet10t", SATLAS_BANDS, 10, None)
+    network = build_network("resnet10t", SATLAS_BANDS, LAND_COVER_CLASSES, None)
     classifier = ReflectanceClassifier(Normalisation(mode, SATLAS_BANDS, *statistics), network, 1.7).eval()
     export_onnx(classifier, SATLAS_BANDS, {"bands": " ".join(SATLAS_BANDS)}, tmp_path / "m.onnx")
     assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
@@ -236,29 +281,75 @@ def test_the_exported_file_equals_torch(tmp_path, mode):
 
 
 def test_weights_from_a_file(tmp_path):
-    own = build_network("resnet10t", SATLAS_BANDS, 10, None)
+    own = build_network("resnet10t", SATLAS_BANDS, LAND_COVER_CLASSES, None)
     torch.save(
         {"state_dict": {f"backbone.{k}": v for k, v in own.state_dict().items()}}, tmp_path / "own.pth"
     )
-    loaded = build_network("resnet10t", SATLAS_BANDS, 4, str(tmp_path / "own.pth"))
+    loaded = build_network("resnet10t", SATLAS_BANDS, LAND_COVER_CLASSES[:4], str(tmp_path / "own.pth"))
     assert torch.equal(
         loaded.state_dict()["layer1.0.conv1.weight"], own.state_dict()["layer1.0.conv1.weight"]
     )
     with pytest.raises(ConfigError, match=r"own\.pth takes 9 bands"):
-        build_network("resnet10t", SATLAS_BANDS[:3], 10, str(tmp_path / "own.pth"))
+        build_network("resnet10t", SATLAS_BANDS[:3], LAND_COVER_CLASSES, str(tmp_path / "own.pth"))
     with pytest.raises(ModelError, match="does not fit resnet18"):
-        build_network("resnet18", SATLAS_BANDS, 10, str(tmp_path / "own.pth"))
+        build_network("resnet18", SATLAS_BANDS, LAND_COVER_CLASSES, str(tmp_path / "own.pth"))
     (tmp_path / "broken.pth").write_bytes(b"nothing")
     with pytest.raises(ModelError, match=r"broken\.pth"):
-        build_network("resnet10t", SATLAS_BANDS, 10, str(tmp_path / "broken.pth"))
+        build_network("resnet10t", SATLAS_BANDS, LAND_COVER_CLASSES, str(tmp_path / "broken.pth"))
+
+
+def test_a_network_goes_on_from_fewer_bands_as_it_was(tmp_path):
+    torch.manual_seed(1)
+    rgb = build_network("resnet10t", SATLAS_BANDS[:3], LAND_COVER_CLASSES, None).eval()
+    about = {"bands": list(SATLAS_BANDS[:3]), "classes": list(LAND_COVER_CLASSES)}
+    write_checkpoint(tmp_path / "rgb.pt", rgb.state_dict(), about)
+    patches = torch.rand(4, 9, 64, 64)
+    swapped = ("B12", "B02", *SATLAS_BANDS[3:8], "B03", "B04")  # the three bands stand in other places
+    wide = build_network("resnet10t", swapped, LAND_COVER_CLASSES, str(tmp_path / "rgb.pt")).eval()
+    with torch.inference_mode():
+        same = wide(patches)
+        narrow = rgb(torch.stack([patches[:, swapped.index(b)] for b in SATLAS_BANDS[:3]], dim=1))
+    np.testing.assert_allclose(same.numpy(), narrow.numpy(), atol=1e-5)
+    fewer = build_network("resnet10t", swapped, LAND_COVER_CLASSES[:4], str(tmp_path / "rgb.pt"))
+    assert fewer(patches).shape == (4, 4)
+    with pytest.raises(ConfigError, match=r"none of classifier\.bands"):
+        build_network("resnet10t", ("B08", "B11"), LAND_COVER_CLASSES, str(tmp_path / "rgb.pt"))
+
+
+def test_training_with_too_little_gpu_memory_halves_the_batch(capfd):
+    tried = []
+
+    def run(batch: int) -> int:
+        tried.append(batch)
+        if batch > 20:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return batch
+
+    assert halving(run, 64) == 16
+    assert tried == [64, 32, 16]
+    assert "batches of 16" in capfd.readouterr().err
+    with pytest.raises(ModelError, match="smaller network"):
+        halving(run, 64, least=32)
+
+
+def test_patches_given_twice_weigh_twice(folder):
+    patches = read_patches(folder, SATLAS_BANDS)
+    once = np.arange(len(patches))
+    settings = {**SETTINGS, "epochs": 1}
+    probe = patches.reflectance[:4]
+    plain = predict_logits(*fit(patches, once, settings, threads=2), probe)
+    heavier = predict_logits(*fit(patches, np.repeat(once, 2), settings, threads=2), probe)
+    assert not np.array_equal(plain, heavier)
 
 
 def test_unknown_networks_and_weights_are_named():
     with pytest.raises(ConfigError, match="resnet5000"):
-        build_network("resnet5000", SATLAS_BANDS, 10, None)
+        build_network("resnet5000", SATLAS_BANDS, LAND_COVER_CLASSES, None)
     with pytest.raises(ConfigError, match="Nowhere"):
-        build_network("resnet18", SATLAS_BANDS, 10, "Nowhere.Weights")
+        build_network("resnet18", SATLAS_BANDS, LAND_COVER_CLASSES, "Nowhere.Weights")
     with pytest.raises(ConfigError, match="B04 B03 B02 B05"):
-        build_network("resnet50", SATLAS_BANDS[::-1], 10, "ResNet50_Weights.SENTINEL2_MI_MS_SATLAS")
+        build_network(
+            "resnet50", SATLAS_BANDS[::-1], LAND_COVER_CLASSES, "ResNet50_Weights.SENTINEL2_MI_MS_SATLAS"
+        )
     with pytest.raises(ConfigError, match="no weights of resnet18"):
-        build_network("resnet18", SATLAS_BANDS, 10, "ResNet50_Weights.SENTINEL2_MI_MS_SATLAS")
+        build_network("resnet18", SATLAS_BANDS, LAND_COVER_CLASSES, "ResNet50_Weights.SENTINEL2_MI_MS_SATLAS")

@@ -1,15 +1,86 @@
-"""Beside the stages. labelled patches -> models/landcover.onnx and its model card."""
+"""Beside the stages. labelled patches -> models/landcover.onnx, its int8 variant, checkpoint and model card."""
+
+if config["classifier"]["model"] is None and config["classifier"]["patches"] is None:
+
+    rule eurosat:
+        """EuroSAT, 13 bands, through TorchGeo: downloaded once, needs the internet."""
+        output:
+            index=result("eurosat/index.csv"),
+        log:
+            result("logs/eurosat.log"),
+        benchmark:
+            result("benchmarks/eurosat.tsv")
+        conda:
+            "../../envs/torch.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=120,
+        params:
+            baseline=1,
+        message:
+            "Downloading EuroSAT"
+        script:
+            "../../scripts/eurosat.py"
+
+
+if config["classifier"]["model"] is None and config["classifier"]["local_labels"]:
+
+    rule label_patches:
+        """Patches of the user's own scenes under labelled points and polygons."""
+        input:
+            labels=config["classifier"]["local_labels"],
+            scenes=[
+                result(f"acquisition/{scene}.h5")
+                for scene in local_labels.labelled_scenes(
+                    config["classifier"]["local_labels"]
+                )
+            ],
+        output:
+            patches=result("models/local_patches.h5"),
+        log:
+            result("logs/label_patches.log"),
+        benchmark:
+            result("benchmarks/label_patches.tsv")
+        conda:
+            "../../envs/base.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        params:
+            baseline=1,
+            bands=config["classifier"]["bands"],
+            clear={
+                k: config["sentinel2"][k]
+                for k in ("min_clear_fraction", "unclear_scl", "cloud_dilation_m")
+            },
+        message:
+            "Cutting local patches"
+        script:
+            "../../scripts/label_patches.py"
+
 
 if config["classifier"]["model"] is None:
 
     rule train_classifier:
         """Land-cover network from labelled patches, with figures for places it has not seen."""
         input:
-            index=f"{config['classifier']['patches']}/index.csv",
+            index=(
+                f"{config['classifier']['patches']}/index.csv"
+                if config["classifier"]["patches"]
+                else result("eurosat/index.csv")
+            ),
+            local=(
+                result("models/local_patches.h5")
+                if config["classifier"]["local_labels"]
+                else []
+            ),
         output:
             model=result("models/landcover.onnx"),
+            model_int8=result("models/landcover.int8.onnx"),
+            checkpoint=result("models/landcover.pt"),
             card=result("models/landcover.card.json"),
             card_text=result("models/landcover.card.md"),
+            confusion=result("models/landcover.confusion.svg"),
         log:
             result("logs/train_classifier.log"),
         benchmark:
@@ -22,9 +93,14 @@ if config["classifier"]["model"] is None:
             runtime=240,
             gpu=int(config["classifier"]["device"] == "gpu"),
         params:
-            baseline=1,
+            baseline=2,
             patches=lambda w, input: os.path.dirname(input.index),
-            settings=config["classifier"],
+            settings={
+                k: v
+                for k, v in config["classifier"].items()
+                if k not in ("engine", "precision", "test_time_flips", "local_labels")
+            }
+            | {"patch_stride": config["grid"]["patch_stride"]},
         message:
             "Training the land-cover network"
         script:

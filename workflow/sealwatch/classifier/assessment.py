@@ -75,6 +75,40 @@ def _precision_recall_f1(hits: float, predicted: float, actual: float) -> dict[s
     }
 
 
+def impervious_figures(
+    predicted: np.ndarray, labels: np.ndarray, classes: Sequence[str]
+) -> dict[str, float | None]:
+    """Precision, recall and F1 of impervious yes or no, of class codes int [n]."""
+    codes = np.flatnonzero(np.isin(classes, IMPERVIOUS_CLASSES))
+    said, true = np.isin(predicted, codes), np.isin(labels, codes)
+    return _precision_recall_f1((said & true).sum(), said.sum(), true.sum())
+
+
+def compare(
+    exact: np.ndarray, quantised: np.ndarray, labels: np.ndarray, classes: Sequence[str]
+) -> dict[str, float | None]:
+    """Figures of a quantised model beside the exact one's answers to the same patches.
+
+    Args:
+        exact: calibrated probabilities [n, classes] of the float32 model.
+        quantised: those of the int8 model.
+        labels: int [n].
+        classes: names in the order of the probabilities.
+
+    Returns:
+        `overall_accuracy`, `impervious_f1` and `ece` of the quantised model, `agreement`, the share of patches to
+        which both give the same class, and `largest_difference` of a probability.
+    """
+    predicted = quantised.argmax(axis=1)
+    return {
+        "overall_accuracy": round(float((predicted == labels).mean()), 6),
+        "impervious_f1": impervious_figures(predicted, labels, classes)["f1"],
+        "ece": round(expected_calibration_error(quantised, labels), 6),
+        "agreement": round(float((predicted == exact.argmax(axis=1)).mean()), 6),
+        "largest_difference": round(float(np.abs(quantised - exact).max()), 6),
+    }
+
+
 def assess(
     logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, classes: Sequence[str]
 ) -> dict[str, Any]:
@@ -94,7 +128,6 @@ def assess(
     predicted = logits.argmax(axis=1)
     size = len(classes)
     confusion = np.bincount(labels * size + predicted, minlength=size * size).reshape(size, size)
-    impervious = np.isin(classes, IMPERVIOUS_CLASSES)
     return {
         "patches": len(labels),
         "overall_accuracy": round(float(np.trace(confusion) / confusion.sum()), 6),
@@ -105,11 +138,7 @@ def assess(
             }
             for i, name in enumerate(classes)
         },
-        "impervious": _precision_recall_f1(
-            confusion[np.ix_(impervious, impervious)].sum(),
-            confusion[:, impervious].sum(),
-            confusion[impervious].sum(),
-        ),
+        "impervious": impervious_figures(predicted, labels, classes),
         "confusion": confusion.tolist(),
         "ece_before": round(expected_calibration_error(softmax(logits), labels), 6),
         "ece_after": round(

@@ -11,6 +11,9 @@ EUROSAT_BANDS = (
 )  # fmt: skip
 """Band order of a 13-band EuroSAT patch: B8A comes last. Source: Helber et al. 2019, files of EuroSAT MS."""
 
+EUROSAT_RGB_BANDS = ("B04", "B03", "B02")
+"""Bands of an 8-bit RGB patch of EuroSAT."""
+
 L2A_BANDS = tuple(band for band in EUROSAT_BANDS if band != "B10")
 """Bands of a Level-2A product. B10 (cirrus) carries no signal from the ground and is dropped by sen2cor."""
 

@@ -41,22 +41,43 @@ def _split_section(title: str, figures: Mapping[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def write_model_card(card: Mapping[str, Any], json_target: str | Path, markdown_target: str | Path) -> None:
+def _int8_section(figures: Mapping[str, Mapping[str, float | None]], exact: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "## The int8 model beside the float32 one",
+        "",
+        "| split | accuracy float32 | accuracy int8 | impervious F1 int8 | calibration error int8 | same class |",
+        "|---|---|---|---|---|---|",
+    ]
+    for split, title in _SPLIT_TITLES.items():
+        row = figures[split]
+        scores = [exact[split]["overall_accuracy"]]
+        scores += [row[key] for key in ("overall_accuracy", "impervious_f1", "ece", "agreement")]
+        lines.append(f"| {title} | " + " | ".join(_figure(score) for score in scores) + " |")
+    return [*lines, ""]
+
+
+def write_model_card(
+    card: Mapping[str, Any], json_target: str | Path, markdown_target: str | Path, figure: str
+) -> None:
     """Write a card twice: as canonical JSON and as Markdown.
 
     Args:
-        card: `model` and `data` (flat mappings) and `validation`, a mapping of `spatial` and `random` to the
-            figures of `assessment.assess`.
+        card: `model`, `data` and `files` (flat mappings), `validation`, a mapping of `spatial` and `random` to
+            the figures of `assessment.assess`, and `int8`, the same to those of `assessment.compare`.
         json_target: JSON file.
         markdown_target: Markdown file.
+        figure: name of the confusion matrix's picture, beside the Markdown file.
     """
     lines = ["# Model card: Sentinel-2 land cover", ""]
-    for part in ("model", "data"):
+    for part in ("model", "data", "files"):
         for key, value in card[part].items():
             text = " ".join(map(str, value)) if isinstance(value, list | tuple) else value
-            lines.append(f"- {key.replace('_', ' ')}: {text}")
+            lines.append(f"- {key.replace('_', ' ') if part != 'files' else key}: {text}")
     lines.append("")
     for split, title in _SPLIT_TITLES.items():
         lines += _split_section(title, card["validation"][split])
+        if split == "spatial":
+            lines += [f"![Confusion matrix]({figure})", ""]
+    lines += _int8_section(card["int8"], card["validation"])
     write_json(json_target, card)
     write_text(markdown_target, "\n".join(lines).rstrip() + "\n")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +16,34 @@ from torch import Tensor, nn  # noqa: E402
 from torchgeo import models  # noqa: E402
 
 from ..errors import ConfigError, ModelError  # noqa: E402
+from .checkpoint import Checkpoint, read_checkpoint  # noqa: E402
 
 _WRAPPERS = ("module.", "model.", "backbone.", "encoder.")
 """Prefixes that training frameworks put before the names of a backbone's parameters."""
 
 
-def build_network(backbone: str, bands: Sequence[str], classes: int, weights: str | None) -> nn.Module:
+def build_network(
+    backbone: str, bands: Sequence[str], classes: Sequence[str], weights: str | None
+) -> nn.Module:
     """Make a network that maps float32 [n, bands, 64, 64] to logits [n, classes].
+
+    Weights of a checkpoint of Sealwatch may be for fewer or other bands: the first layer takes the kernels of the bands
+    it knows by their names and zeros for the others, so the network starts as the one it comes from and learns what
+    the new bands add. Its last layer is kept where the classes are the same, and new otherwise.
 
     Args:
         backbone: name of a TorchGeo model that can be built for any number of bands (ResNets, ViTs), or any
             other timm model.
         bands: names of the input bands.
-        classes: number of classes; the last layer is always new.
+        classes: names of the classes.
         weights: TorchGeo's name of the weights (`ResNet50_Weights.SENTINEL2_MI_MS_SATLAS`), path of a
-            state dict, or None for random weights from torch's global generator.
+            checkpoint or state dict, or None for random weights from torch's global generator.
 
     Raises:
         ConfigError: unknown backbone or weights, or weights for other bands.
         ModelError: a weight file that cannot be read or does not fit the backbone.
     """
-    options: dict[str, Any] = {"in_chans": len(bands), "num_classes": classes}
+    options: dict[str, Any] = {"in_chans": len(bands), "num_classes": len(classes)}
     if backbone in models.list_models() and timm.is_model(backbone):
         network: nn.Module = models.get_model(backbone, **options)
     elif timm.is_model(backbone):
@@ -46,7 +52,9 @@ def build_network(backbone: str, bands: Sequence[str], classes: int, weights: st
         known = sorted(name for name in models.list_models() if timm.is_model(name))
         raise ConfigError(f"classifier.backbone: {backbone!r} is unknown; TorchGeo's are {', '.join(known)}")
     if weights is not None:
-        _load(network, backbone, _read_weights(weights, backbone, bands), weights, len(bands))
+        from_file = Path(weights).is_file()
+        checkpoint = read_checkpoint(weights) if from_file else _named_weights(weights, backbone, bands)
+        _load(network, backbone, checkpoint, weights, bands, classes)
     first = next(layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
     if first.in_channels != len(bands):
         raise ModelError(
@@ -56,21 +64,7 @@ def build_network(backbone: str, bands: Sequence[str], classes: int, weights: st
     return network
 
 
-def _read_weights(weights: str, backbone: str, bands: Sequence[str]) -> Mapping[str, Tensor]:
-    if not Path(weights).is_file():
-        return _named_weights(weights, backbone, bands)
-    try:
-        content = torch.load(weights, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{weights}: no state dict ({reason}); change classifier.weights") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ModelError(f"{weights}: holds no state dict of torch; change classifier.weights")
-    return state
-
-
-def _named_weights(weights: str, backbone: str, bands: Sequence[str]) -> Mapping[str, Tensor]:
+def _named_weights(weights: str, backbone: str, bands: Sequence[str]) -> Checkpoint:
     try:
         entry = models.get_weight(weights)
     except ValueError:
@@ -86,7 +80,7 @@ def _named_weights(weights: str, backbone: str, bands: Sequence[str]) -> Mapping
     if backbone not in models.list_models() or entry not in models.get_model_weights(backbone):
         raise ConfigError(f"classifier.backbone: {weights} are no weights of {backbone}; change one of them")
     try:
-        return entry.get_state_dict(progress=False)
+        return Checkpoint(entry.get_state_dict(progress=False))
     except OSError as error:
         raise ModelError(
             f"classifier.weights: {weights} cannot be downloaded ({error}); fetch {entry.url} elsewhere "
@@ -94,18 +88,41 @@ def _named_weights(weights: str, backbone: str, bands: Sequence[str]) -> Mapping
         ) from error
 
 
-def _load(network: nn.Module, backbone: str, state: Mapping[str, Tensor], source: str, bands: int) -> None:
+def _first_kernels(kernels: Tensor, own: Sequence[str], wanted: Sequence[str], source: str) -> Tensor:
+    # Kernels [out, bands, y, x] of the first layer for the wanted bands; zeros for bands they do not know.
+    shared = [band for band in wanted if band in own]
+    if not shared:
+        raise ConfigError(
+            f"classifier.weights: {source} knows {' '.join(own)}, none of classifier.bands "
+            f"({' '.join(wanted)})"
+        )
+    spread = torch.zeros((kernels.shape[0], len(wanted), *kernels.shape[2:]), dtype=kernels.dtype)
+    for band in shared:
+        spread[:, wanted.index(band)] = kernels[:, own.index(band)]
+    return spread
+
+
+def _load(
+    network: nn.Module,
+    backbone: str,
+    checkpoint: Checkpoint,
+    source: str,
+    bands: Sequence[str],
+    classes: Sequence[str],
+) -> None:
     own = network.state_dict()
     found: dict[str, Tensor] = {}
-    for name, value in state.items():
+    for name, value in checkpoint.state.items():
         while name not in own and name.startswith(_WRAPPERS):
             name = name.split(".", 1)[1]
         found[name] = value
-    head = [name for name in own if name.startswith(("fc.", "head."))]
+    head = [name for name in own if name.startswith(("fc.", "head.", "classifier."))]
     first = next(name for name, value in own.items() if value.ndim == 4)
-    if first in found and found[first].shape[1] != bands:
+    if first in found and checkpoint.bands is not None:
+        found[first] = _first_kernels(found[first], checkpoint.bands, list(bands), source)
+    if first in found and found[first].ndim == 4 and found[first].shape[1] != len(bands):
         raise ConfigError(
-            f"classifier.weights: {source} takes {found[first].shape[1]} bands, classifier.bands has {bands}"
+            f"classifier.weights: {source} takes {found[first].shape[1]} bands, classifier.bands has {len(bands)}"
         )
     wrong = [n for n in own if n not in head and (n not in found or found[n].shape != own[n].shape)]
     if wrong:
@@ -113,4 +130,7 @@ def _load(network: nn.Module, backbone: str, state: Mapping[str, Tensor], source
             f"{source}: does not fit {backbone} ({len(wrong)} of {len(own)} parameters, first {wrong[0]}); "
             "change classifier.weights or classifier.backbone"
         )
-    network.load_state_dict({n: v for n, v in found.items() if n in own and n not in head}, strict=False)
+    kept = head if checkpoint.classes == tuple(classes) else []
+    network.load_state_dict(
+        {n: v for n, v in found.items() if n in own and (n not in head or n in kept)}, strict=False
+    )

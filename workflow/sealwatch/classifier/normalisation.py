@@ -48,6 +48,7 @@ class Normalisation(nn.Module):
             mean = np.zeros(len(bands))
             std = np.where(np.isin(bands, _SATLAS_TRUE_COLOUR), _SATLAS_TRUE_COLOUR_DN, _SATLAS_OTHER_DN)
         self.mode = mode
+        self.mean, self.std = (np.asarray(values, dtype=np.float64) for values in (mean, std))
         self.register_buffer("shift", torch.tensor(mean, dtype=torch.float32).reshape(1, -1, 1, 1))
         self.register_buffer("scale", torch.tensor(std, dtype=torch.float32).reshape(1, -1, 1, 1))
 
@@ -64,6 +65,8 @@ class Normalisation(nn.Module):
 
 def band_statistics(reflectance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each band, float64 [bands], of uint16 [n, bands, y, x]."""
-    pixels = np.moveaxis(reflectance, 1, 0).reshape(reflectance.shape[1], -1)
-    deviations = pixels.std(axis=1, dtype=np.float64)
-    return pixels.mean(axis=1, dtype=np.float64), np.maximum(deviations, 1.0)
+    # Band by band: NumPy widens what it takes the deviation of to float64, four times the bytes.
+    bands = range(reflectance.shape[1])
+    mean = np.array([reflectance[:, band].mean(dtype=np.float64) for band in bands])
+    deviation = np.array([reflectance[:, band].std(dtype=np.float64) for band in bands])
+    return mean, np.maximum(deviation, 1.0)

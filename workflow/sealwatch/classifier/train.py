@@ -1,196 +1,42 @@
-"""Training of the land-cover network with TorchGeo and Lightning, measured on places it has not seen."""
+"""Training of the land-cover network from labelled patches to model files and model card."""
 
 from __future__ import annotations
 
-import logging
 import sys
-import time
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import torchvision_ops
+from .. import __version__
+from ..files import file_digest
+from ..keys import LAND_COVER_CLASSES
+from .assessment import assess, compare, fit_temperature
+from .bands import check_l2a
+from .checkpoint import write_checkpoint
+from .export import ReflectanceClassifier, export_onnx
+from .exported import exported_probabilities
+from .figure import confusion_figure
+from .fit import fit, predict_logits
+from .local_patches import read_local_patches
+from .model_card import write_model_card
+from .patches import read_patches
+from .quantise import quantise_onnx
+from .splits import random_split, spatial_cells, spatial_split
 
-torchvision_ops.ensure()
+_CALIBRATION_PATCHES = 512
+"""Training patches whose activations set the scales of the int8 model."""
 
-import torch  # noqa: E402
-from lightning.pytorch import Callback, LightningModule, Trainer  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
-from torch.optim.lr_scheduler import OneCycleLR  # noqa: E402
-from torch.utils.data import DataLoader, IterableDataset  # noqa: E402
-from torchgeo.trainers import ClassificationTask  # noqa: E402
-
-from .. import __version__  # noqa: E402
-from ..errors import ConfigError  # noqa: E402
-from ..keys import LAND_COVER_CLASSES  # noqa: E402
-from .assessment import assess, fit_temperature  # noqa: E402
-from .augmentation import jitter_reflectance, turn  # noqa: E402
-from .bands import check_l2a  # noqa: E402
-from .export import ReflectanceClassifier, export_onnx  # noqa: E402
-from .model_card import write_model_card  # noqa: E402
-from .network import build_network  # noqa: E402
-from .normalisation import Normalisation, band_statistics  # noqa: E402
-from .patches import PatchSet, random_split, read_patches, spatial_cells, spatial_split  # noqa: E402
-
-_PREDICT_BATCH = 256
-
-
-class AugmentedBatches(IterableDataset[dict[str, Tensor]]):
-    """One epoch of shuffled, augmented, normalised batches, made in memory a batch at a time.
-
-    Args:
-        reflectance: uint16 [n, bands, 64, 64].
-        labels: int64 [n].
-        normalisation: applied after the jitter, as in the exported model.
-        settings: `batch_size`, `jitter`, `seed`.
-    """
-
-    def __init__(
-        self,
-        reflectance: np.ndarray,
-        labels: np.ndarray,
-        normalisation: Normalisation,
-        settings: Mapping[str, Any],
-    ) -> None:
-        self._reflectance = torch.from_numpy(reflectance)
-        self._labels = torch.from_numpy(labels)
-        self._normalisation = normalisation
-        self._batch = min(int(settings["batch_size"]), len(labels))
-        self._jitter = float(settings["jitter"])
-        self._generator = torch.Generator().manual_seed(int(settings["seed"]))
-
-    def __len__(self) -> int:
-        """Batches in an epoch; patches that do not fill one wait for the next shuffle."""
-        return len(self._labels) // self._batch
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        order = torch.randperm(len(self._labels), generator=self._generator)
-        for batch in order.split(self._batch)[: len(self)]:
-            patches = turn(self._reflectance[batch].float(), self._generator)
-            if self._jitter > 0:
-                patches = jitter_reflectance(patches, self._jitter, self._generator)
-            yield {"image": self._normalisation(patches), "label": self._labels[batch]}
-
-
-class LandCoverTask(ClassificationTask):
-    """TorchGeo's classification task with a checked network and a one-cycle learning rate.
-
-    Args:
-        network: maps normalised patches to logits.
-        learning_rate: highest rate of the cycle.
-        steps: batches of the whole training.
-    """
-
-    ignore = ("weights", "network")
-
-    def __init__(self, network: nn.Module, learning_rate: float, steps: int) -> None:
-        super().__init__(num_classes=len(LAND_COVER_CLASSES))
-        self.model = network
-        self._rate, self._steps = learning_rate, steps
-
-    def configure_models(self) -> None:
-        """Build nothing: the network comes ready, because TorchGeo drops a first layer that does not fit."""
-
-    def configure_optimizers(self) -> Any:
-        """AdamW under the one-cycle policy: robust for short trainings from random weights."""
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self._rate, weight_decay=0.05)
-        schedule = OneCycleLR(optimizer, self._rate, total_steps=self._steps, pct_start=0.25)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-class EpochLines(Callback):
-    """Prints at most some twenty plain lines over a training."""
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember the start."""
-        self._start = time.monotonic()
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print loss and accuracy of the epoch."""
-        done, total = trainer.current_epoch + 1, trainer.max_epochs or 1
-        if done % max(1, total // 20) and done != total:
-            return
-        values = trainer.callback_metrics
-        print(
-            f"epoch {done}/{total}: loss {float(values['train_loss']):.3f}, accuracy of the last batch "
-            f"{float(values['train_OverallAccuracy']):.3f}, {time.monotonic() - self._start:.0f} s",
-            file=sys.stderr,
-            flush=True,
-        )
-
-
-def _accelerator(device: str) -> str:
-    if device == "gpu" and not torch.cuda.is_available():
-        raise ConfigError("classifier.device: gpu, but torch sees none; use auto, or a CUDA build of torch")
-    return "cpu" if device == "cpu" or not torch.cuda.is_available() else "gpu"
-
-
-def _logits(network: nn.Module, normalisation: Normalisation, reflectance: np.ndarray) -> np.ndarray:
-    network = network.eval()
-    device = next(network.parameters()).device
-    parts = []
-    with torch.inference_mode():
-        for first in range(0, len(reflectance), _PREDICT_BATCH):
-            block = torch.from_numpy(reflectance[first : first + _PREDICT_BATCH]).float()
-            parts.append(network(normalisation(block).to(device)).cpu().numpy())
-    return np.concatenate(parts)
-
-
-def fit(
-    patches: PatchSet, chosen: np.ndarray, settings: Mapping[str, Any], threads: int
-) -> tuple[nn.Module, Normalisation]:
-    """Train a network on some of the patches.
-
-    Args:
-        patches: all labelled patches.
-        chosen: bool [n], True for those to train on.
-        settings: the config's `classifier` section.
-        threads: of torch on the CPU; for a seed and a number of threads the result is always the same.
-
-    Returns:
-        The network in evaluation mode, on the CPU, and its normalisation.
-
-    Raises:
-        ConfigError: an unknown backbone, weights or normalisation, or no GPU where one is demanded.
-        ModelError: weights that do not fit.
-    """
-    accelerator = _accelerator(settings["device"])
-    torch.set_num_threads(threads)
-    torch.manual_seed(int(settings["seed"]))
-    reflectance, labels = patches.reflectance[chosen], patches.labels[chosen]
-    normalisation = Normalisation(settings["normalisation"], patches.bands, *band_statistics(reflectance))
-    network = build_network(settings["backbone"], patches.bands, len(LAND_COVER_CLASSES), settings["weights"])
-    batches = AugmentedBatches(reflectance, labels, normalisation, settings)
-    epochs = int(settings["epochs"])
-    task = LandCoverTask(network, float(settings["learning_rate"]), epochs * len(batches))
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # advice on loader workers, which batches in memory do not need
-        trainer = Trainer(
-            accelerator=accelerator,
-            devices=1,
-            max_epochs=epochs,
-            deterministic=True,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            callbacks=[EpochLines()],
-        )
-        trainer.fit(task, DataLoader(batches, batch_size=None))
-    return network.cpu().eval(), normalisation
+_HYPERPARAMETERS = ("epochs", "batch_size", "learning_rate", "jitter", "centre_mix", "local_repeats", "seed")
 
 
 def train(
     patches: str | Path,
-    model: str | Path,
-    card_json: str | Path,
-    card_markdown: str | Path,
+    outputs: Mapping[str, str | Path],
     settings: Mapping[str, Any],
     threads: int = 1,
+    local_patches: str | Path | None = None,
 ) -> dict[str, Any]:
     """Train, measure, calibrate and export the land-cover network.
 
@@ -200,11 +46,11 @@ def train(
 
     Args:
         patches: folder of labelled patches with its `index.csv`.
-        model: ONNX file to write.
-        card_json: model card to write as JSON.
-        card_markdown: model card to write as Markdown.
-        settings: the config's `classifier` section.
+        outputs: files to write: `model` (ONNX, float32), `model_int8` (ONNX, static int8 for CPUs), `checkpoint`
+            (torch), `card` (JSON), `card_text` (Markdown) and `confusion` (SVG).
+        settings: the config's `classifier` section, with `patch_stride` of the grid.
         threads: of torch on the CPU.
+        local_patches: file of `local_patches.label_patches`: patches of the user's own scenes.
 
     Returns:
         The model card.
@@ -216,6 +62,11 @@ def train(
     """
     bands = check_l2a(settings["bands"])
     data = read_patches(patches, bands)
+    repeats = np.ones(len(data), dtype=np.int64)
+    if local_patches is not None:
+        own = read_local_patches(local_patches, bands)
+        data = data.joined(own)
+        repeats = np.concatenate([repeats, np.full(len(own), int(settings["local_repeats"]))])
     share, seed = float(settings["validation_share"]), int(settings["seed"])
     cells = spatial_cells(data.lon, data.lat, float(settings["validation_cell_deg"]))
     spatial = spatial_split(data.labels, cells, share, seed)
@@ -226,49 +77,74 @@ def train(
     counts = f"{chosen.sum()} to train, {spatial.sum()} of other places, {random.sum()} at random"
     print(f"patches: {counts}", file=sys.stderr)
 
-    network, normalisation = fit(data, chosen, settings, threads)
-    validation, temperature = {}, 1.0
-    for name, held_out in (("spatial", spatial), ("random", random)):
-        logits = _logits(network, normalisation, data.reflectance[held_out])
-        validation[name] = assess(logits, data.labels[held_out], cells[held_out], LAND_COVER_CLASSES)
-        if name == "spatial":
-            temperature = fit_temperature(logits, data.labels[held_out])
-        print(f"{name} overall accuracy {validation[name]['overall_accuracy']:.3f}", file=sys.stderr)
+    network, normalisation = fit(data, np.repeat(np.flatnonzero(chosen), repeats[chosen]), settings, threads)
+    held_out = {"spatial": spatial, "random": random}
+    logits = {
+        name: predict_logits(network, normalisation, data.reflectance[which])
+        for name, which in held_out.items()
+    }
+    temperature = fit_temperature(logits["spatial"], data.labels[spatial])
+    validation = {
+        name: assess(logits[name], data.labels[which], cells[which], LAND_COVER_CLASSES)
+        for name, which in held_out.items()
+    }
+    for name, figures in validation.items():
+        print(f"{name} overall accuracy {figures['overall_accuracy']:.3f}", file=sys.stderr)
 
+    about = {
+        "backbone": settings["backbone"],
+        "bands": list(bands),
+        "classes": list(LAND_COVER_CLASSES),
+        "normalisation": settings["normalisation"],
+        "band_mean": [round(float(value), 6) for value in normalisation.mean],
+        "band_std": [round(float(value), 6) for value in normalisation.std],
+        "temperature": round(temperature, 6),
+        "software": f"sealwatch {__version__}",
+    }
+    metadata = {
+        "sealwatch_model": "landcover",
+        "sealwatch_version": __version__,
+        "training_data": data.digest,
+        **{k: " ".join(map(str, v)) if isinstance(v, list) else str(v) for k, v in about.items()},
+    }
+    write_checkpoint(outputs["checkpoint"], network.state_dict(), about)
+    export_onnx(ReflectanceClassifier(normalisation, network, temperature), bands, metadata, outputs["model"])
+    calibration = np.random.default_rng(seed).permutation(np.flatnonzero(chosen))[:_CALIBRATION_PATCHES]
+    quantise_onnx(
+        outputs["model"], data.reflectance[np.sort(calibration)].astype(np.float32), outputs["model_int8"]
+    )
+    int8 = {}
+    for name, which in held_out.items():
+        exact, small = (
+            exported_probabilities(outputs[file], data.reflectance[which]) for file in ("model", "model_int8")
+        )
+        int8[name] = compare(exact, small, data.labels[which], LAND_COVER_CLASSES)
     card = {
         "model": {
-            "backbone": settings["backbone"],
+            **about,
             "weights": settings["weights"] or "none",
-            "bands": list(bands),
-            "classes": list(LAND_COVER_CLASSES),
-            "normalisation": settings["normalisation"],
-            "temperature": round(temperature, 6),
-            "epochs": int(settings["epochs"]),
-            "batch_size": int(settings["batch_size"]),
-            "learning_rate": float(settings["learning_rate"]),
-            "jitter": float(settings["jitter"]),
-            "seed": seed,
-            "software": f"sealwatch {__version__}",
+            **{key: settings[key] for key in _HYPERPARAMETERS},
         },
         "data": {
             "digest": data.digest,
             "training_patches": int(chosen.sum()),
             "spatial_validation_patches": int(spatial.sum()),
             "random_validation_patches": int(random.sum()),
+            "local_patches": len(own) if local_patches is not None else 0,
             "validation_share": share,
             "validation_cell_deg": float(settings["validation_cell_deg"]),
         },
+        "files": {
+            Path(outputs[k]).name: file_digest(outputs[k]) for k in ("model", "model_int8", "checkpoint")
+        },
         "validation": validation,
+        "int8": int8,
     }
-    metadata = {
-        "sealwatch_model": "landcover",
-        "sealwatch_version": __version__,
-        "bands": " ".join(bands),
-        "classes": " ".join(LAND_COVER_CLASSES),
-        "normalisation": settings["normalisation"],
-        "training_data": data.digest,
-        "temperature": f"{temperature:.6f}",
-    }
-    export_onnx(ReflectanceClassifier(normalisation, network, temperature), bands, metadata, model)
-    write_model_card(card, card_json, card_markdown)
+    write_model_card(card, outputs["card"], outputs["card_text"], Path(outputs["confusion"]).name)
+    confusion_figure(
+        validation["spatial"]["confusion"],
+        LAND_COVER_CLASSES,
+        f"Other places, {int(spatial.sum())} patches",
+        outputs["confusion"],
+    )
     return card
