@@ -114,10 +114,18 @@ class AcquisitionStrips:
             )
         self.bands = tuple(bands)
 
+    def _read(self, name: str, rows: slice, cols: slice) -> np.ndarray:
+        try:
+            return self._file[name][..., rows, cols]
+        except OSError as error:
+            raise RasterError(
+                f"{self._file.filename}: {name} is damaged ({error}); delete the file and run again"
+            ) from error
+
     def _doubled(self, name: str, rows: slice, cols: slice) -> np.ndarray:
         # A strip of a 20 m variable on the pixels of 10 m, also where it begins in mid-pixel.
         half = [slice(s.start // 2, (s.stop + 1) // 2) for s in (rows, cols)]
-        strip = self._file[name][..., half[0], half[1]].repeat(2, axis=-2).repeat(2, axis=-1)
+        strip = self._read(name, half[0], half[1]).repeat(2, axis=-2).repeat(2, axis=-1)
         top, left = rows.start % 2, cols.start % 2
         return strip[..., top : top + rows.stop - rows.start, left : left + cols.stop - cols.start]
 
@@ -125,7 +133,7 @@ class AcquisitionStrips:
         """uint16 [bands, rows, cols], reflectance x 10000, 0 = no data."""
         strips = {}
         if any(self._places[band][0] == "m10" for band in self.bands):
-            strips["m10"] = self._file["m10/reflectance"][:, rows, cols]
+            strips["m10"] = self._read("m10/reflectance", rows, cols)
         if any(self._places[band][0] == "m20" for band in self.bands):
             strips["m20"] = self._doubled("m20/reflectance", rows, cols)
         places = (self._places[band] for band in self.bands)
