@@ -12,6 +12,8 @@ with logged(snakemake.log[0]):
         settings=snakemake.params.settings,
         patch_stride=snakemake.params.patch_stride,
         device=snakemake.params.device,
+        engine=snakemake.params.engine,
+        test_time_flips=snakemake.params.test_time_flips,
         threads=snakemake.threads,
         baseline=snakemake.params.baseline,
     )

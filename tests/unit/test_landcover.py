@@ -15,8 +15,9 @@ from sealwatch.errors import ModelError, RasterError
 from sealwatch.files import file_digest
 from sealwatch.grid import Window
 from sealwatch.keys import LAND_COVER_CLASSES
-from sealwatch.sentinel2.landcover import _Acquisition, classify, patch_grid
+from sealwatch.sentinel2.landcover import classify
 from sealwatch.sentinel2.model_file import LandCoverModel
+from sealwatch.sentinel2.patch_strips import AcquisitionStrips, patch_grid
 
 SETTINGS = {"min_clear_fraction": 0.5, "unclear_scl": [0, 1, 3, 8, 9, 10, 11]}
 FINE, COARSE = ["B02", "B03", "B04", "B08"], ["B05", "B06", "B07", "B11", "B12"]
@@ -51,6 +52,9 @@ def write_model(path: Path, band: str, **changes: str) -> Path:
         "sealwatch_model": "landcover",
         "bands": " ".join(names),
         "classes": " ".join(LAND_COVER_CLASSES),
+        "normalisation": "zscore-dataset",
+        "band_mean": "0 0 0",
+        "band_std": "1 1 1",
     }
     helper.set_model_props(model, properties | changes)
     onnx.save(model, path)
@@ -221,7 +225,7 @@ def test_ground_near_cloud_is_unclear(tmp_path, scene_arrays):
     scl[5, 5] = 11
     scene = write_scene(tmp_path / "scene.h5", fine, coarse, scl)
     with hdf5.read(scene) as file:
-        acquisition = _Acquisition(file, ())
+        acquisition = AcquisitionStrips(file, ())
         rows = slice(0, 2 * scl.shape[0])
         cols = slice(0, 2 * scl.shape[1])
         plain = acquisition.unclear(rows, cols, SETTINGS["unclear_scl"], 0)

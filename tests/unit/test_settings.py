@@ -50,6 +50,14 @@ def test_every_key_is_explained_in_the_manual():
         (lambda c: c["period"].update(start="2026-01-01"), ["period.start", "after period.end"]),
         (lambda c: c["catalogue"].update(tiles=["33TVW"]), ["mine.yaml", "catalogue.tiles.0", "33TVW"]),
         (lambda c: c["change"].update(persistence="3"), ["mine.yaml", "change.persistence", "integer"]),
+        (
+            lambda c: c["classifier"].update(device="gpu", precision="int8"),
+            ["mine.yaml", "classifier.precision", "int8", "classifier.device"],
+        ),
+        (
+            lambda c: c["classifier"].update(device="gpu", engine="openvino"),
+            ["mine.yaml", "classifier.engine", "openvino", "classifier.device"],
+        ),
     ],
 )
 def test_errors_name_file_key_and_mend(tmp_path, change, parts):

@@ -54,7 +54,10 @@ wildcard_constraints:
 
 def classifier_model():
     """Model file that the scenes are classified with: the configured one, or the one trained here."""
-    return config["classifier"]["model"] or result("models/landcover.onnx")
+    if config["classifier"]["model"]:
+        return config["classifier"]["model"]
+    ending = {"fp32": ".onnx", "int8": ".int8.onnx"}[config["classifier"]["precision"]]
+    return result(f"models/landcover{ending}")
 
 
 def month_span(month):

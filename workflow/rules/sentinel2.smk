@@ -71,13 +71,15 @@ rule classify:
         runtime=30,
         gpu=int(config["classifier"]["device"] == "gpu"),
     params:
-        baseline=2,
+        baseline=3,
         settings={
             k: config["sentinel2"][k]
             for k in ("min_clear_fraction", "unclear_scl", "cloud_dilation_m")
         },
         patch_stride=config["grid"]["patch_stride"],
         device=config["classifier"]["device"],
+        engine=config["classifier"]["engine"],
+        test_time_flips=config["classifier"]["test_time_flips"],
     message:
         "Classifying {wildcards.tile} {wildcards.date} {wildcards.platform}"
     script:

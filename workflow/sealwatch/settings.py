@@ -83,6 +83,16 @@ def check(config: Mapping[str, Any], schema_file: str | Path, files: Iterable[st
     if config["period"]["start"] > config["period"]["end"]:
         source = _source(["period", "start"], names)
         raise ConfigError(f"{source}: period.start: lies after period.end; exchange the two dates")
+    classifier = config["classifier"]
+    if classifier["device"] == "gpu":
+        wrong = {"engine": "openvino", "precision": "int8"}
+        for key, value in wrong.items():
+            # A ready model has the precision of its own, which the key does not change.
+            if classifier[key] == value and not (key == "precision" and classifier["model"]):
+                raise ConfigError(
+                    f"{_source(['classifier', key], names)}: classifier.{key}: {value} runs on CPUs only; "
+                    "change it, or set classifier.device to auto or cpu"
+                )
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:

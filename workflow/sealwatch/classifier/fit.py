@@ -205,7 +205,8 @@ def _fit(
     reflectance, labels = patches.reflectance[chosen], patches.labels[chosen]
     normalisation = Normalisation(settings["normalisation"], patches.bands, *band_statistics(reflectance))
     network = build_network(settings["backbone"], patches.bands, LAND_COVER_CLASSES, settings["weights"])
-    network = network.to(memory_format=torch.channels_last)  # a third faster on CPUs
+    # A third faster on CPUs.
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     batches = AugmentedBatches(reflectance, labels, normalisation, settings)
     epochs = int(settings["epochs"])
     task = LandCoverTask(network, float(settings["learning_rate"]), epochs * len(batches))
@@ -224,4 +225,5 @@ def _fit(
             callbacks=[EpochLines()],
         )
         trainer.fit(task, DataLoader(batches, batch_size=None))
-    return network.cpu().to(memory_format=torch.contiguous_format).eval(), normalisation
+    network = network.cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return network.eval(), normalisation

@@ -2,69 +2,146 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
-from ..errors import ConfigError, ModelError
+from ..errors import ModelError
 from ..grid import PATCH_PX
 from ..keys import LAND_COVER_CLASSES
+from .engines import Engine, check_device, open_engine, run_within_memory
 
-_GPU_PROVIDER = ("CUDAExecutionProvider", {"use_tf32": "0"})  # TF32 changes the third digit of probabilities
+_BATCH = 256
+"""Most patches in one run of the network: 38 MB of input with nine bands."""
+
+_MEND = "train it again, or correct classifier.model"
+
+FLIPS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+"""Steps along y and x of the four flips that `classifier.test_time_flips` averages over."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What a model file says of itself.
+
+    Attributes:
+        bands: names of the input bands in their order.
+        precision: `fp32` or `int8`.
+    """
+
+    bands: tuple[str, ...]
+    precision: str
+
+
+def _statistics(text: str) -> np.ndarray:
+    try:
+        return np.array([float(value) for value in text.split()])
+    except ValueError:
+        return np.array([np.nan])
+
+
+def read_description(path: str | Path) -> ModelDescription:
+    """Read and check what a model file says of itself, without loading the network into an engine.
+
+    Raises:
+        ModelError: the file is absent, damaged, no model of this kind, for other classes, or without the
+            statistics of its normalisation.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    if not Path(path).is_file():
+        raise ModelError(f"{path}: model file not found; {_MEND}")
+    try:
+        model = onnx.load(str(path))
+    except (DecodeError, OSError) as error:
+        raise ModelError(f"{path}: no ONNX model that can be loaded ({error}); {_MEND}") from error
+    if not model.graph.input:
+        raise ModelError(f"{path}: no ONNX model that can be loaded (no graph); {_MEND}")
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    if properties.get("sealwatch_model") != "landcover" or not {"bands", "classes"} <= properties.keys():
+        raise ModelError(f"{path}: an ONNX file, but no land-cover model of Sealwatch; {_MEND}")
+    if tuple(properties["classes"].split()) != LAND_COVER_CLASSES:
+        raise ModelError(f"{path}: has other classes ({properties['classes']}) than the pipeline; {_MEND}")
+    bands = tuple(properties["bands"].split())
+    shape = [axis.dim_value for axis in model.graph.input[0].type.tensor_type.shape.dim][1:]
+    if shape != [len(bands), PATCH_PX, PATCH_PX]:
+        raise ModelError(f"{path}: its input is not [n, {len(bands)}, {PATCH_PX}, {PATCH_PX}]; {_MEND}")
+    missing = [key for key in ("normalisation", "band_mean", "band_std") if not properties.get(key)]
+    if missing:
+        raise ModelError(f"{path}: has no statistics of normalisation ({', '.join(missing)}); train it again")
+    mean, std = (_statistics(properties[key]) for key in ("band_mean", "band_std"))
+    if len(mean) != len(bands) or len(std) != len(bands) or not np.isfinite([mean, std]).all():
+        raise ModelError(
+            f"{path}: has no statistics of normalisation for each of its {len(bands)} bands; train it again"
+        )
+    precision = properties.get("precision", "fp32")
+    if precision not in ("fp32", "int8"):
+        raise ModelError(f"{path}: has precision {precision!r}, neither fp32 nor int8; {_MEND}")
+    return ModelDescription(bands, precision)
 
 
 class LandCoverModel:
     """A network from harmonised reflectance to class probabilities.
 
+    The engine is opened by the first run: a scene without a clear patch costs no loading.
+
     Attributes:
         bands: names of its input bands in their order.
+        precision: `fp32` or `int8`.
+        batch: number of patches that suits one call of `probabilities`.
 
     Args:
-        path: ONNX file written by `sealwatch.classifier.export`.
+        path: ONNX file written by `sealwatch.classifier`.
         device: `auto` takes a CUDA GPU where there is one, `cpu` never, `gpu` insists.
-        threads: of one run on the CPU.
+        threads: of the CPU.
+        engine: `auto`, `onnxruntime` or `openvino`, see `engines.open_engine`.
+        test_time_flips: average over the patch and its three flips (`FLIPS`).
 
     Raises:
-        ModelError: the file is absent, damaged, or no model of this kind.
-        ConfigError: `gpu` is demanded and there is none.
+        ModelError: the file is absent, damaged, no model of this kind, or has no statistics.
+        ConfigError: engine, device and precision do not go together.
     """
 
     bands: tuple[str, ...]
+    precision: str
 
-    def __init__(self, path: str | Path, device: str = "auto", threads: int = 1) -> None:
-        mend = "train it again, or correct classifier.model"
-        if not Path(path).is_file():
-            raise ModelError(f"{path}: model file not found; {mend}")
-        onnxruntime.set_default_logger_severity(4)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.use_deterministic_compute = True
-        providers: list[str | tuple[str, dict[str, str]]] = ["CPUExecutionProvider"]
-        if device != "cpu" and _GPU_PROVIDER[0] in onnxruntime.get_available_providers():
-            providers.insert(0, _GPU_PROVIDER)
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-        except Exception as error:  # ONNX Runtime's errors share no base class of their own
-            reason = str(error).splitlines()[0]
-            raise ModelError(f"{path}: no ONNX model that can be loaded ({reason}); {mend}") from error
-        if device == "gpu" and _GPU_PROVIDER[0] not in self._session.get_providers():
-            raise ConfigError("classifier.device: gpu, but ONNX Runtime finds no CUDA; use auto or cpu")
-        properties = self._session.get_modelmeta().custom_metadata_map
-        if properties.get("sealwatch_model") != "landcover" or not {"bands", "classes"} <= properties.keys():
-            raise ModelError(f"{path}: an ONNX file, but no land-cover model of Sealwatch; {mend}")
-        if tuple(properties["classes"].split()) != LAND_COVER_CLASSES:
-            raise ModelError(f"{path}: has other classes ({properties['classes']}) than the pipeline; {mend}")
-        self.bands = tuple(properties["bands"].split())
-        expected = [len(self.bands), PATCH_PX, PATCH_PX]
-        if self._session.get_inputs()[0].shape[1:] != expected:
-            raise ModelError(f"{path}: its input is not [n, {', '.join(map(str, expected))}]; {mend}")
+    def __init__(
+        self,
+        path: str | Path,
+        device: str = "auto",
+        threads: int = 1,
+        engine: str = "auto",
+        test_time_flips: bool = False,
+    ) -> None:
+        described = read_description(path)
+        check_device(engine, device, described.precision)
+        self.bands, self.precision = described.bands, described.precision
+        self.batch = _BATCH
+        self._arguments = (path, engine, device, described.precision, threads)
+        self._engine: Engine | None = None
+        self._flips = FLIPS if test_time_flips else FLIPS[:1]
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that runs the network; `none` before the first run."""
+        return "none" if self._engine is None else self._engine.name
 
     def probabilities(self, reflectance: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 [n, 10], of float32 [n, bands, 64, 64], reflectance x 10000.
 
         They are rounded to four digits, so that they do not depend on the processor's last bits.
+
+        Raises:
+            ConfigError: a GPU or an engine is demanded that is not here.
+            ModelError: the engine cannot load the file, or memory does not suffice for a single patch.
         """
-        (output,) = self._session.run(None, {"reflectance": reflectance})
-        return np.round(output, 4)
+        if self._engine is None:
+            self._engine = open_engine(*self._arguments)
+        total = np.zeros((len(reflectance), len(LAND_COVER_CLASSES)), dtype=np.float32)
+        for down, right in self._flips:
+            flipped = np.ascontiguousarray(reflectance[:, :, ::down, ::right])
+            part, self.batch = run_within_memory(self._engine.run, flipped, self.batch)
+            total += part
+        return np.round(total / len(self._flips), 4)
