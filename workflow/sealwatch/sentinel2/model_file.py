@@ -70,9 +70,7 @@ def read_description(path: str | Path) -> ModelDescription:
         raise ModelError(f"{path}: its input is not [n, {len(bands)}, {PATCH_PX}, {PATCH_PX}]; {_MEND}")
     missing = [key for key in ("normalisation", "band_mean", "band_std") if not properties.get(key)]
     if missing:
-        raise ModelError(
-            f"{path}: has no statistics of normalisation ({', '.join(missing)}); train it again"
-        )
+        raise ModelError(f"{path}: has no statistics of normalisation ({', '.join(missing)}); train it again")
     mean, std = (_statistics(properties[key]) for key in ("band_mean", "band_std"))
     if len(mean) != len(bands) or len(std) != len(bands) or not np.isfinite([mean, std]).all():
         raise ModelError(
