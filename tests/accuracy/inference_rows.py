@@ -36,7 +36,7 @@ def int8_agreement() -> list[Figure]:
             round(measured["agreement"] * len(chosen)),
             len(chosen),
             f"resnet50, {data} of places not trained on: int8 gives the label of fp32, both as `classify` runs "
-            f"them on a CPU; largest difference of a probability {measured['largest_difference']:.2f}; baseline is the goal",
+            f"them on a CPU; largest difference {measured['largest_difference']:.2f}; baseline is the goal",
             0.99,
         )
     ]
@@ -57,7 +57,7 @@ def dense_sharing() -> list[Figure]:
     same, n, largest = 0, 0, 0.0
     with torch.inference_mode():
         for image in (image for images in series.values() for image in images if np.isfinite(image).all()):
-            strip = torch.from_numpy(np.ascontiguousarray(mirrored(image, (9, _EDGE, _EDGE))[order]))[None]
+            strip = torch.from_numpy(np.ascontiguousarray(mirrored(image, (_EDGE, _EDGE))[order]))[None]
             windows = strip.unfold(2, PATCH_PX, _STRIDE).unfold(3, PATCH_PX, _STRIDE)
             alone = classifier(windows[0].permute(1, 2, 0, 3, 4).flatten(0, 1).contiguous())
             features = network.forward_features(classifier.normalisation(strip))

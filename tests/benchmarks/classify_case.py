@@ -13,7 +13,6 @@ import numpy as np
 import rasterio
 from rasterio.transform import from_origin
 
-from builders.cogs import X_MIN, Y_MAX
 from builders.patches import write_patches
 from sealwatch import hdf5
 from sealwatch.classifier.bands import SATLAS_BANDS
@@ -28,6 +27,9 @@ from sealwatch.keys import LAND_COVER_CLASSES
 REAL_DATA_DIR = Path(os.environ.get("REAL_DATA_DIR", "../shared/data"))
 CELLS = 32
 """Edge of the tiled scene in patches: 1,024 patches, 2,048 pixels."""
+
+X_MIN, Y_MAX = 700 * 640.0, 8000 * 640.0
+"""Corner of the scene on the grid of cells, so that both sides see the same patches."""
 
 CALIBRATION = 128
 EPOCHS = 20
