@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from benchmarks.table import chosen_groups
 
-from . import landcover_rows, series_rows
+from . import inference_rows, landcover_rows, series_rows
 from .table import Figure, save
 
 GROUPS: dict[tuple[str, ...], Callable[[], list[Figure]]] = {
     **landcover_rows.GROUPS,
+    **inference_rows.GROUPS,
     **series_rows.GROUPS,
 }
 """Names of the figures, and the function that measures them together."""

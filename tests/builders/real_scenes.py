@@ -27,7 +27,9 @@ from .sentinel2_scenes import (
     averaged,
 )
 
-_USED = (*BANDS_10M, *BANDS_20M)
+USED_BANDS = (*BANDS_10M, *BANDS_20M)
+"""Bands of the series in the order of the images."""
+
 _SERIES = (
     ("be_village_monthly_2020-11_2021-10_100x100_9b.nc", "S2-L2A-{}"),
     ("be_fields_monthly_2020-08_2022-03_50x48_9b.nc", "{}"),
@@ -64,7 +66,7 @@ class RealSceneMaker:
 
     def __init__(self, data: Path, window: Window, cells: Window, insertions: tuple[Insertion, ...]) -> None:
         self._window, self._cells, self._insertions = window, cells, insertions
-        self._series = [_read_series(data / "s2_l2a_series" / name, pattern) for name, pattern in _SERIES]
+        self._series = [read_series(data / "s2_l2a_series" / name, pattern) for name, pattern in _SERIES]
         self.used: list[str] = []
         self._patches: dict[tuple[int, int, bool], NDArray[np.float32]] = {}
         by_class = _files_by_class(data / "eurosat_ms")
@@ -77,13 +79,13 @@ class RealSceneMaker:
 
     def make(self, month: str, turn: int) -> Scene | None:
         """The scene of a month (`2021-06`), None where no series has it; `turn` picks the series' year."""
-        image = np.full((len(_USED), *self._window.shape), np.nan, dtype=np.float32)
+        image = np.full((len(USED_BANDS), *self._window.shape), np.nan, dtype=np.float32)
         half = self._window.width // 2
         for n, series in enumerate(self._series):
             known = series.get(int(month[5:]), [])
             if known:
                 part = np.s_[:, :, :half] if n == 0 else np.s_[:, :, half:]
-                image[part] = _mirrored(known[turn // 12 % len(known)], image[part].shape[1:])
+                image[part] = mirrored(known[turn // 12 % len(known)], image[part].shape[1:])
         if np.isnan(image).all():
             return None
         for one in self._insertions:
@@ -92,7 +94,7 @@ class RealSceneMaker:
             image[:, row : row + 64, col : col + 64] = self._patches[one.row, one.col, one.shows_after(month)]
         bands = {
             name: plane if name in BANDS_10M else averaged(plane)
-            for name, plane in zip(_USED, image, strict=True)
+            for name, plane in zip(USED_BANDS, image, strict=True)
         }
         return Scene(self._window, {k: np.nan_to_num(v, nan=0.0) for k, v in bands.items()}, _classify(bands))
 
@@ -114,17 +116,18 @@ def _classify(bands: dict[str, NDArray[np.float32]]) -> NDArray[np.uint8]:
     return scl
 
 
-def _mirrored(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def mirrored(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The image continued by its mirror image to `shape`."""
     grow = [(0, 0), *((0, want - have) for want, have in zip(shape, image.shape[1:], strict=True))]
     return np.pad(image, grow, mode="symmetric")
 
 
-def _read_series(path: Path, pattern: str) -> dict[int, list[NDArray[np.float32]]]:
+def read_series(path: Path, pattern: str) -> dict[int, list[NDArray[np.float32]]]:
     """Images [band, y, x] of each calendar month that has data, NaN = no data."""
     months: dict[int, list[NDArray[np.float32]]] = {}
     with xr.open_dataset(path) as file:
         short = pattern == "{}"
-        names = [pattern.format(band.replace("B0", "B") if short else band) for band in _USED]
+        names = [pattern.format(band.replace("B0", "B") if short else band) for band in USED_BANDS]
         stack = np.stack([file[name].values for name in names], axis=1).astype(np.float32)
         dates = file["t"].values.astype("datetime64[M]").astype(int) % 12 + 1
     stack[stack == _NO_DATA] = np.nan
@@ -149,4 +152,4 @@ def _files_by_class(folder: Path) -> dict[str, list[str]]:
 def _read_patch(path: Path) -> NDArray[np.float32]:
     with rasterio.open(path) as source:
         patch = source.read().astype(np.float32)
-    return patch[[BANDS.index(name) for name in _USED]]
+    return patch[[BANDS.index(name) for name in USED_BANDS]]

@@ -238,7 +238,7 @@ def patch_batches(
             reflectance[part] = patches[:, *taken.T].swapaxes(0, 1)
             if gaps:
                 reflectance[part] = _without_gaps(reflectance[part])
-            cells[part] = np.add(taken, (cell_rows.start, 0))
+            cells[part] = taken + np.array((cell_rows.start, 0))
             filled += len(taken)
             if filled == size:
                 yield PatchBatch(cells, reflectance)
