@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.classify_case import load_patches, real_patches, trained, turned
+from benchmarks.classify_case import ACCURATE, load_patches, real_patches, trained, turned
 from benchmarks.classifying import THREADS
 from builders.real_scenes import USED_BANDS, mirrored, read_series
 from sealwatch.classifier.bands import SATLAS_BANDS
@@ -26,7 +26,7 @@ def int8_agreement() -> list[Figure]:
     if not real_patches():
         return not_run(["int8_label_agreement"], "REAL_DATA_DIR is absent")
     patches, data = load_patches()
-    network = trained("resnet50", patches)
+    network = trained(ACCURATE, patches)
     held_out = patches.reflectance[network.held_out]
     chosen = turned(held_out, len(held_out)).astype(np.float32)
     measured = label_agreement(network.fp32, network.int8, chosen, THREADS)
@@ -35,7 +35,7 @@ def int8_agreement() -> list[Figure]:
             "int8_label_agreement",
             round(measured["agreement"] * len(chosen)),
             len(chosen),
-            f"resnet50, {data} of places not trained on: int8 gives the label of fp32, both as `classify` runs "
+            f"{ACCURATE}, {data} of places not trained on: int8 gives the label of fp32, both as `classify` runs "
             f"them on a CPU; largest difference {measured['largest_difference']:.2f}; baseline is the goal",
             0.99,
         )

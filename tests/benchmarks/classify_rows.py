@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .classify_case import CELLS, Network, load_patches, trained, write_scene
+from .classify_case import ACCURATE, CELLS, Network, load_patches, trained, write_scene
 from .classifying import THREADS
 from .table import Row, in_turns
 
@@ -139,6 +139,15 @@ def resnet18() -> list[Row]:
     return [_rates("classify_cpu_resnet18", figures, "int8", "rival", note("int8"))]
 
 
+def accurate() -> list[Row]:
+    """The network of the accuracy figures, on which int8 must keep the labels."""
+    figures, note = _against_torchgeo(ACCURATE)
+    return [
+        _rates("classify_cpu_efficientnet", figures, "int8", "rival", note("int8")),
+        _rates("classify_cpu_efficientnet_fp32", figures, "fp32", "rival", note("fp32")),
+    ]
+
+
 def engines() -> list[Row]:
     """OpenVINO against ONNX Runtime in `classify` itself."""
     with tempfile.TemporaryDirectory() as folder:
@@ -178,6 +187,7 @@ def feed_rate() -> list[Row]:
 GROUPS: dict[tuple[str, ...], Callable[[], list[Row]]] = {
     ("classify_cpu", "classify_cpu_fp32", "classify_cpu_memory"): resnet50,
     ("classify_cpu_resnet18",): resnet18,
+    ("classify_cpu_efficientnet", "classify_cpu_efficientnet_fp32"): accurate,
     ("openvino_vs_onnxruntime_fp32", "openvino_vs_onnxruntime_int8"): engines,
     ("classify_feed_rate",): feed_rate,
 }

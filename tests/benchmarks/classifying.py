@@ -104,8 +104,9 @@ def main(side: str, *arguments: str) -> None:
     cpu, start = time.process_time(), time.perf_counter()
     patches = work()
     wall, cpu = time.perf_counter() - start, time.process_time() - cpu
-    # Workers of a loader have ended, so they count among the children.
-    peak = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF,)) / 1024
+    # Of a loader's workers, the largest counts too.
+    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = sum(resource.getrusage(who).ru_maxrss for who in users) / 1024
     figures = {"wall": wall, "cpu": cpu, "mb": peak, "patches": patches, "rate": patches / wall}
     print(json.dumps(figures))
 

@@ -28,8 +28,8 @@ _LAYERS = ("Conv", "Gemm", "MatMul")
 """Operators with weights: what lies before the first and behind the last of them stays in float."""
 
 _PERCENTILE = 99.99
-"""Share of the activations that the eight bits cover; the rest is clipped. With their whole range (MinMax),
-and with ranges by entropy, five times as many labels changed on real patches."""
+"""Share of the activations that the eight bits cover; the rest is clipped. Compared with their whole range and with
+ranges by entropy on real patches, fewer labels changed in a ResNet18, and as many in a ResNet50."""
 
 
 class _Patches(CalibrationDataReader):

@@ -26,7 +26,7 @@ from .quantise import quantise_onnx
 from .splits import random_split, spatial_cells, spatial_split
 
 _CALIBRATION_PATCHES = 128
-"""Training patches whose activations set the scales of the int8 model; all are held at once, 9 MB each in a ResNet50."""
+"""Training patches whose activations set the scales of the int8 model; ONNX Runtime holds all of them at once."""
 
 _HYPERPARAMETERS = ("epochs", "batch_size", "learning_rate", "jitter", "centre_mix", "local_repeats", "seed")
 
