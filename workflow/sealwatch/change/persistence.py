@@ -146,7 +146,7 @@ def confirm(series: np.ndarray, persistence: int, max_gap: int, first_state: int
     """
     periods, cells = series.shape
     events = max_events(periods, persistence, first_state)
-    gains = [np.full((events, cells), NONE, "i2") for _ in range(4)]
+    start, confirmed, reversal, reversed_at = (np.full((events, cells), NONE, "i2") for _ in range(4))
     state = np.full(cells, NOT_OBSERVED, "u1")
     open_start, open_length = np.full(cells, NONE, "i2"), np.zeros(cells, "i2")
     _run(
@@ -154,9 +154,12 @@ def confirm(series: np.ndarray, persistence: int, max_gap: int, first_state: int
         persistence,
         max_gap,
         first_state,
-        *gains,
+        start,
+        confirmed,
+        reversal,
+        reversed_at,
         state,
         open_start,
         open_length,
     )
-    return Runs(*gains, state, open_start, open_length)
+    return Runs(start, confirmed, reversal, reversed_at, state, open_start, open_length)
