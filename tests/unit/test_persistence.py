@@ -84,6 +84,7 @@ def test_later_periods_never_touch_what_was_confirmed_before_them(before, later,
             [0, 0, 255, 255, 255, 1, 1, 1],
             [(5, 7)],
         ),  # the state lasts over any gap; the start is what was seen
+        ([0, 0, 0, 0, 1, 1, 1, 1, 0, 1, 255, 1], [(4, 6)]),  # the worked example of docs/change.md
         ([0, 0, 1, 1, 1, 0, 1, 0, 0], [(2, 4)]),  # a short return is no reversal
     ],
 )

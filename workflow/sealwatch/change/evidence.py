@@ -48,7 +48,8 @@ def subjects(layers: str | Path, window: Window) -> pd.DataFrame:
     """
     events = read_vector(layers, "events", ("event_id", "row", "col"))
     alerts = read_vector(layers, "alerts", ("alert_id", "row", "col", "status"))
-    alerts = alerts[alerts["status"] != "confirmed"].rename(columns={"alert_id": "event_id"})
+    alerts = alerts.loc[alerts["status"] != "confirmed", ["alert_id", "row", "col"]]
+    alerts = alerts.rename(columns={"alert_id": "event_id"})
     chosen = [frame[["event_id", "row", "col"]] for frame in (events, alerts) if len(frame)]
     if not chosen:
         return pd.DataFrame({"event_id": pd.Series(dtype=object), "cell": pd.Series(dtype="i8")})
