@@ -26,7 +26,7 @@ from .table import Row, in_turns, row
 EDGE, SMALL, RUNS = 10980, 1500, 5
 HALVES = half_range("2020-01-01", "2025-12-31")
 PERSISTENCE, MAX_GAP, FIRST_STATE = 3, 1, 2
-PLACES, PLACE_CELLS = 60, 24
+PLACES, PLACE_CELLS = 20, 40
 """Sites of changed cells, and the edge of each in cells."""
 
 

@@ -104,7 +104,7 @@ class MapSeries:
             periods: bool (period, cell): what is wanted; a period that no cell wants is not read.
         """
         result = np.full((len(self), len(IMPERVIOUS), len(cells)), np.nan, "f4")
-        for t in np.flatnonzero(periods.any(axis=1)):
+        for t in np.flatnonzero(periods.any(axis=1)).tolist():
             whole = self._part(t, "probability", block).reshape(len(IMPERVIOUS), -1)
             result[t] = whole[:, cells]
         return result

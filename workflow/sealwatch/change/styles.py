@@ -104,7 +104,7 @@ def style_qml(style: Style) -> str:
             ElementTree.SubElement(options, "Option", name=name, value=text, type="QString")
     labeling = ElementTree.SubElement(root, "labeling", type="simple")
     settings = ElementTree.SubElement(labeling, "settings", calloutType="simple")
-    text = ElementTree.SubElement(
+    lettering = ElementTree.SubElement(
         settings, "text-style", fieldName=style.label, fontSize="8", textColor=_BLACK, isExpression="0"
     )
     ElementTree.SubElement(
