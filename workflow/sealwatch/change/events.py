@@ -19,7 +19,7 @@ from .alerts import BY_HALF, MONTHS, find_alerts
 from .describe import before_and_during, class_and_confidence, class_before
 from .layers import write_layers
 from .persistence import NONE, Runs, confirm, max_events
-from .series import Block, MapSeries, newest_class, reclassify
+from .series import STATE_OF_CLASS, Block, MapSeries, newest_class, reclassify
 
 _LAYERS = {
     "from_class": ("uint8", "class before"),
@@ -98,14 +98,13 @@ def detect_change(
             variables = _variables(file, maps, rule)
             for block in maps.blocks():
                 land_cover = maps.classes(block)
-                series = reclassify(land_cover)
-                runs = confirm(series, rule.persistence, rule.max_gap, rule.first_state)
-                found = _describe_gains(maps, block, land_cover, series, runs)
+                runs = confirm(land_cover, rule.persistence, rule.max_gap, rule.first_state, STATE_OF_CLASS)
+                found = _describe_gains(maps, block, land_cover, runs)
                 _write_block(variables, block, runs, found)
                 gains.append(_placed(found, maps, block))
                 if len(monthly):
                     alerts.append(
-                        _placed(_find_alerts(maps, monthly, block, series, over, rule), maps, block)
+                        _placed(_find_alerts(maps, monthly, block, land_cover, over, rule), maps, block)
                     )
     write_layers(
         layers_target,
@@ -145,17 +144,14 @@ def _is_over(maps: MapSeries, t: int) -> bool:
     return not end or end >= half_span(maps.names[t])[1]
 
 
-def _describe_gains(
-    maps: MapSeries, block: Block, land_cover: np.ndarray, series: np.ndarray, runs: Runs
-) -> pd.DataFrame:
+def _describe_gains(maps: MapSeries, block: Block, land_cover: np.ndarray, runs: Runs) -> pd.DataFrame:
     """One row per gain of a block, in order of its number, then of the cell."""
     number, cell = np.nonzero(runs.start != NONE)
     start, confirmed = (getattr(runs, name)[number, cell].astype("i4") for name in ("start", "confirmed"))
     before, during = before_and_during(len(maps), start, confirmed)
-    probability = maps.probability(block, cell, before | during)
-    to_class, confidence = class_and_confidence(probability, during)
+    to_class, confidence = class_and_confidence(maps, block, cell, during)
     latest_class, latest = newest_class(land_cover[:, cell])
-    other = (series[:, cell] == 0) & (np.arange(len(maps))[:, None] < start)
+    other = (reclassify(land_cover[:, cell]) == 0) & (np.arange(len(maps))[:, None] < start)
     return pd.DataFrame(
         {
             "cell": cell,
@@ -165,7 +161,7 @@ def _describe_gains(
             "reversal": runs.reversal[number, cell],
             "reversal_confirmed": runs.reversal_confirmed[number, cell],
             "before": len(maps) - 1 - other[::-1].argmax(axis=0),
-            "from_class": _completed(class_before(probability, before), maps, block, cell, start),
+            "from_class": class_before(maps, block, cell, start, before),
             "to_class": to_class,
             "confidence": confidence,
             "latest_class": latest_class,
@@ -174,27 +170,22 @@ def _describe_gains(
     )
 
 
-def _completed(
-    from_class: np.ndarray, maps: MapSeries, block: Block, cell: np.ndarray, start: np.ndarray
-) -> np.ndarray:
-    """The classes before changes; where nothing was observed just before, from everything earlier."""
-    unknown = np.flatnonzero(from_class == NO_CLASS)
-    earlier = np.arange(len(maps))[:, None] < start[unknown]
-    from_class[unknown] = class_before(maps.probability(block, cell[unknown], earlier), earlier)
-    return from_class
-
-
 def _find_alerts(
-    maps: MapSeries, monthly: MapSeries, block: Block, series: np.ndarray, over: np.ndarray, rule: ChangeRule
+    maps: MapSeries,
+    monthly: MapSeries,
+    block: Block,
+    land_cover: np.ndarray,
+    over: np.ndarray,
+    rule: ChangeRule,
 ) -> pd.DataFrame:
     """One row per alert of a block."""
     count = MONTHS * len(maps)
     order = {month: t for t, month in enumerate(m for half in maps.names for m in months_of(half))}
     where = np.array([order.get(name, -1) for name in monthly.names])
-    codes = np.full((count, series.shape[1]), NO_CLASS, "u1")
+    codes = np.full((count, land_cover.shape[1]), NO_CLASS, "u1")
     codes[where[where >= 0]] = monthly.classes(block)[where >= 0]
     alerts = find_alerts(
-        series,
+        reclassify(land_cover),
         reclassify(codes),
         over,
         rule.persistence,
@@ -207,16 +198,15 @@ def _find_alerts(
     by_half = alerts.source == BY_HALF
     before, during = before_and_during(len(maps), half, half)
     during &= by_half
-    probability = maps.probability(block, alerts.cell, before | during)
     inside = (where[:, None] >= alerts.first) & (where[:, None] <= alerts.raised) & ~by_half
-    of_months = class_and_confidence(monthly.probability(block, alerts.cell, inside), inside)
-    of_half = class_and_confidence(probability, during)
+    of_months = class_and_confidence(monthly, block, alerts.cell, inside)
+    of_half = class_and_confidence(maps, block, alerts.cell, during)
     to_class, confidence = (np.where(by_half, h, m) for h, m in zip(of_half, of_months, strict=True))
     return pd.DataFrame(
         {
             "cell": alerts.cell,
             **{name: getattr(alerts, name) for name in _ALERT_COLUMNS[2:8]},
-            "from_class": _completed(class_before(probability, before), maps, block, alerts.cell, half),
+            "from_class": class_before(maps, block, alerts.cell, half, before),
             "to_class": to_class,
             "confidence": confidence,
         }

@@ -102,6 +102,7 @@ def advance(value, t, state, last, length, first, gap, persistence, max_gap, fir
 @nb.njit(cache=True, parallel=True)
 def _run(  # type: ignore[no-untyped-def]
     series,
+    values,
     persistence,
     max_gap,
     first_state,
@@ -117,7 +118,7 @@ def _run(  # type: ignore[no-untyped-def]
         now, last, length, first, gap, event = 255, 255, 0, -1, 0, -1
         for t in range(series.shape[0]):
             now, last, length, first, gap, turn = advance(
-                series[t, cell], t, now, last, length, first, gap, persistence, max_gap, first_state
+                values[series[t, cell]], t, now, last, length, first, gap, persistence, max_gap, first_state
             )
             if turn == 1:
                 event += 1
@@ -132,14 +133,21 @@ def _run(  # type: ignore[no-untyped-def]
             open_length[cell] = length
 
 
-def confirm(series: np.ndarray, persistence: int, max_gap: int, first_state: int = FIRST_STATE) -> Runs:
+def confirm(
+    series: np.ndarray,
+    persistence: int,
+    max_gap: int,
+    first_state: int = FIRST_STATE,
+    values: np.ndarray | None = None,
+) -> Runs:
     """Apply the rule to many cells.
 
     Args:
-        series: uint8 (period, cell) of 1, 0 and 255.
+        series: uint8 (period, cell) of 1, 0 and 255, or of codes.
         persistence: observed periods in a row that change the state.
         max_gap: unobserved periods in a row that a run may bridge.
         first_state: observed periods in a row that establish the first state.
+        values: uint8 (256), the value 1, 0 or 255 of each code; without it codes are values.
 
     Returns:
         Confirmed gains with their reversals, and open runs.
@@ -151,6 +159,7 @@ def confirm(series: np.ndarray, persistence: int, max_gap: int, first_state: int
     open_start, open_length = np.full(cells, NONE, "i2"), np.zeros(cells, "i2")
     _run(
         np.ascontiguousarray(series),
+        np.arange(256, dtype="u1") if values is None else values,
         persistence,
         max_gap,
         first_state,

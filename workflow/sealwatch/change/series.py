@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -23,13 +23,14 @@ IMPERVIOUS = np.isin(LAND_COVER_CLASSES, IMPERVIOUS_CLASSES)
 Block = tuple[slice, slice]
 """Rows and columns of a part of the zone's map."""
 
-_TABLE = np.full(256, NOT_OBSERVED, "u1")
-_TABLE[: len(IMPERVIOUS)] = IMPERVIOUS
+STATE_OF_CLASS = np.full(256, NOT_OBSERVED, "u1")
+"""uint8 (class code): 1 (Highway, Industrial, Residential), 0 (the rest) and 255 (not observed)."""
+STATE_OF_CLASS[: len(IMPERVIOUS)] = IMPERVIOUS
 
 
 def reclassify(land_cover: np.ndarray) -> np.ndarray:
     """Class codes to 1 (Highway, Industrial, Residential), 0 (the rest) and 255 (not observed), uint8."""
-    return _TABLE[land_cover]
+    return STATE_OF_CLASS[land_cover]
 
 
 class MapSeries:
@@ -89,24 +90,31 @@ class MapSeries:
 
     def classes(self, block: Block) -> np.ndarray:
         """Class codes of a block, uint8 (period, cell)."""
-        cells = (block[0].stop - block[0].start) * (block[1].stop - block[1].start)
-        result = np.empty((len(self), cells), "u1")
+        shape = (block[0].stop - block[0].start, block[1].stop - block[1].start)
+        result = np.empty((len(self), *shape), "u1")
         for t in range(len(self)):
-            result[t] = self._part(t, "class", block).ravel()
-        return result
+            with self._reading(t, "class"):
+                self._files[t]["class"].read_direct(result, block, (t, slice(None), slice(None)))
+        return result.reshape(len(self), shape[0] * shape[1])
 
-    def probability(self, block: Block, cells: np.ndarray, periods: np.ndarray) -> np.ndarray:
-        """Class probabilities of chosen cells of a block, float32 (period, class, cell), NaN elsewhere.
+    def probability(
+        self, block: Block, cells: np.ndarray, periods: np.ndarray, classes: np.ndarray
+    ) -> np.ndarray:
+        """Probabilities of some classes at chosen cells of a block, float32 (period, class, cell), NaN elsewhere.
 
         Args:
             block: the block.
             cells: places in the flattened block.
             periods: bool (period, cell): what is wanted; a period that no cell wants is not read.
+            classes: bool (class): which classes; the others are not read.
         """
-        result = np.full((len(self), len(IMPERVIOUS), len(cells)), np.nan, "f4")
+        codes = np.flatnonzero(classes).tolist()
+        result = np.full((len(self), len(codes), len(cells)), np.nan, "f4")
         for t in np.flatnonzero(periods.any(axis=1)).tolist():
-            whole = self._part(t, "probability", block).reshape(len(IMPERVIOUS), -1)
-            result[t] = whole[:, cells]
+            with self._reading(t, "probability"):
+                variable = self._files[t]["probability"]
+                for place, code in enumerate(codes):
+                    result[t, place] = variable[(code, *block)].ravel()[cells]
         return result
 
     def at(self, t: int, name: str, cells: np.ndarray) -> np.ndarray:
@@ -127,7 +135,8 @@ class MapSeries:
             if len(group) == 0:
                 continue
             top, left = row[group].min(), col[group].min()
-            part = self._part(t, name, (slice(top, row[group].max() + 1), slice(left, col[group].max() + 1)))
+            with self._reading(t, name):
+                part = variable[..., top : row[group].max() + 1, left : col[group].max() + 1]
             result[..., group] = part[..., row[group] - top, col[group] - left]
         return result
 
@@ -135,9 +144,10 @@ class MapSeries:
         """A root attribute of a file, empty where it has none."""
         return hdf5.read_text(self._files[t].attrs.get(name, b""))
 
-    def _part(self, t: int, name: str, block: Block) -> np.ndarray:
+    @contextmanager
+    def _reading(self, t: int, name: str) -> Iterator[None]:
         try:
-            return self._files[t][name][..., block[0], block[1]]
+            yield
         except (OSError, KeyError) as error:
             raise RasterError(
                 f"{self.paths[t]}: variable {name} cannot be read ({error}); delete the file and run again"

@@ -108,7 +108,7 @@ def style_qml(style: Style) -> str:
         settings, "text-style", fieldName=style.label, fontSize="8", textColor=_BLACK, isExpression="0"
     )
     ElementTree.SubElement(
-        text,
+        lettering,
         "text-buffer",
         bufferDraw="1",
         bufferSize="0.8",
