@@ -8,7 +8,7 @@ REAL_DATA_DIR ?= ../shared/data
 export REAL_DATA_DIR
 BUILDERS := PYTHONPATH=workflow:tests $(PYTHON) -m builders
 
-.PHONY: help setup demo demo-real demo-scene serve stop test bench accuracy lint lock plan catalogue run
+.PHONY: help setup demo demo-real demo-scene serve stop test bench accuracy transition-plot lint lock plan catalogue run
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -49,6 +49,9 @@ bench: setup ## measure against rivals into docs/benchmarks.md (ONLY=name for ro
 
 accuracy: setup ## measure against truth and real labels into docs/accuracy.md (ONLY=name)
 	@PYTHONPATH=workflow:tests $(PYTHON) -m accuracy $(ONLY)
+
+transition-plot: ## draw the example plot of docs/change.md
+	@$(BUILDERS).transition_plot
 
 lint: setup ## formatting, style, types and Snakemake's own checks
 	.venv/bin/ruff check .

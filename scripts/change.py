@@ -1,16 +1,16 @@
-"""Rule change: transitions to impervious classes that persist."""
+"""Rule change: transitions to impervious classes that persist, and alerts that do not yet."""
 
 from sealwatch.jobs import logged
 
 with logged(snakemake.log[0]):
-    from sealwatch.change.events import detect_change
+    from sealwatch.change.events import ChangeRule, detect_change
 
     detect_change(
         halves=snakemake.input.halves,
+        months=snakemake.input.months,
         zone=snakemake.wildcards.zone,
-        persistence=snakemake.params.persistence,
-        max_gap=snakemake.params.max_gap,
+        rule=ChangeRule(**snakemake.params.rule),
         target=snakemake.output.cells,
-        events_target=snakemake.output.events,
+        layers_target=snakemake.output.layers,
         baseline=snakemake.params.baseline,
     )

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import sys
 
+<<<<<<< HEAD
 from . import classify_rows, ingest_rows, storage_rows
 from .table import chosen_groups, save
 
 GROUPS = {**classify_rows.GROUPS, **ingest_rows.GROUPS, **storage_rows.GROUPS}
+=======
+from . import change_rows, ingest_rows, storage_rows
+from .table import chosen_groups, save
+
+GROUPS = {**change_rows.GROUPS, **ingest_rows.GROUPS, **storage_rows.GROUPS}
+>>>>>>> wip-change
 """Row names, and the function that measures them together."""
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import geopandas as gpd
 
+from sealwatch.keys import half_of
+
 Cell = tuple[int, int]
 
 
@@ -21,7 +23,7 @@ def compare_cells(events: gpd.GeoDataFrame, truth: dict[str, Any]) -> dict[str, 
     A true change that was later reversed counts as a change; the confirmed reversals are counted apart.
     """
     gains = {(g["row"], g["col"]): g for g in [*truth["gains"], *truth["reversals"]]}
-    found = {(e.row, e.col): e for e in events[events.status != "provisional"].itertuples()}
+    found = {(e.row, e.col): e for e in events.itertuples()}
     right = sorted(set(gains) & set(found))
     errors = [
         abs(_half_number(found[cell].start_half) - _half_number(gains[cell]["start_half"])) for cell in right
@@ -42,6 +44,29 @@ def compare_cells(events: gpd.GeoDataFrame, truth: dict[str, Any]) -> dict[str, 
             (r["row"], r["col"]) in found and found[r["row"], r["col"]].reversal_half == r["end_half"]
             for r in truth["reversals"]
         ),
+    }
+
+
+def compare_alerts(alerts: gpd.GeoDataFrame, truth: dict[str, Any]) -> dict[str, Any]:
+    """How many alerts stood on a lasting change to impervious that had begun when they were raised.
+
+    `alert_precision` is over all alerts ever raised, `alert_precision_standing` over those not withdrawn. A blip is no
+    lasting change, so alerts on blips count as wrong.
+    """
+    lasting = {(g["row"], g["col"]): g for g in (*truth["gains"], *truth["reversals"], *truth["provisional"])}
+
+    def right(alert: Any) -> bool:
+        change = lasting.get((alert.row, alert.col))
+        raised = half_of(alert.raised_month)
+        return change is not None and change["start_half"] <= raised < (change.get("end_half") or "9999H1")
+
+    def precision(chosen: gpd.GeoDataFrame) -> float | None:
+        return round(sum(right(a) for a in chosen.itertuples()) / len(chosen), 4) if len(chosen) else None
+
+    return {
+        "alerts_raised": len(alerts),
+        "alert_precision": precision(alerts),
+        "alert_precision_standing": precision(alerts[alerts.status != "withdrawn"]),
     }
 
 
@@ -66,6 +91,7 @@ def compare(world: Path, results: Path, wfs_url: str) -> dict[str, Any]:
     published = gpd.read_file(f"WFS:{wfs_url}")
     figures["published_features"] = len(published)
     figures |= compare_cells(events, truth)
+    figures |= compare_alerts(gpd.read_file(results / f"change/{truth['epsg']}.gpkg", layer="alerts"), truth)
     figures["polygon_iou"] = None
     if (world / "truth.gpkg").exists() and len(published):
         sealed = gpd.read_file(world / "truth.gpkg", layer="newly_sealed_2024")
@@ -92,6 +118,8 @@ def for_a_reader(figures: dict[str, Any]) -> str:
         f"  user's accuracy {percent(f['cell_users_accuracy'])}, "
         f"producer's accuracy {percent(f['cell_producers_accuracy'])}, "
         f"half-year off by at most {f['half_error_max']}, blips confirmed: {f['confirmed_blips']}",
+        f"  of {f['alerts_raised']} alerts ever raised {percent(f['alert_precision'])} stood on a lasting change, "
+        f"of those not withdrawn {percent(f['alert_precision_standing'])}",
         f"{f['flagged_sheets']} of {f['sheets']} orthophotos under confirmed change, {f['polygons']} polygons "
         f"({f['polygon_area_m2'] / 1e4:.1f} ha), {f['published_features']} published",
         f"  newly sealed area against the truth: IoU {iou}",

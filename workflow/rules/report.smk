@@ -20,7 +20,7 @@ rule overview:
         mem_mb=4000,
         runtime=20,
     params:
-        baseline=1,
+        baseline=2,
         unclear_scl=config["sentinel2"]["unclear_scl"],
         attribution=config["attribution"],
         title=config["services"]["title"],
@@ -51,7 +51,7 @@ rule summary:
         mem_mb=2000,
         runtime=10,
     params:
-        baseline=1,
+        baseline=2,
         scenes=INVENTORY.scenes,
         months=len(MONTHS) * len(ZONES),
         halves=len(HALVES) * len(ZONES),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from .files import atomic_path
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
 
 
 def read_vector(
@@ -49,19 +50,41 @@ def write_geopackage(
     path: str | Path, frame: gpd.GeoDataFrame, layer: str, geometry_type: str = "Polygon"
 ) -> None:
     """Write a GeoPackage of one layer through a temporary file; equal features give equal bytes."""
+    write_geopackage_layers(path, {layer: (frame, geometry_type)})
+
+
+def write_geopackage_layers(
+    path: str | Path, layers: Mapping[str, tuple[gpd.GeoDataFrame | pd.DataFrame, str | None]]
+) -> None:
+    """Write a GeoPackage of several layers through a temporary file; equal features give equal bytes.
+
+    Args:
+        path: target.
+        layers: features and geometry type by name; a table without geometry has the type None.
+    """
+    with atomic_path(path) as part:
+        for name, (frame, geometry_type) in layers.items():
+            append_to_geopackage(part, frame, name, geometry_type)
+
+
+def append_to_geopackage(
+    path: str | Path, frame: gpd.GeoDataFrame | pd.DataFrame, layer: str, geometry_type: str | None
+) -> None:
+    """Add features to a layer of a GeoPackage, which is made where it is absent, as is the layer."""
     import pyogrio
 
+    known = Path(path).exists()
     # GeoPackage stores the time of the last change, which would make every rebuild a different file.
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
     try:
-        with atomic_path(path) as part:
-            pyogrio.write_dataframe(
-                frame,
-                part,
-                layer=layer,
-                driver="GPKG",
-                geometry_type=geometry_type,
-                dataset_options={"VERSION": "1.2"},  # later versions draw warnings from older GDAL
-            )
+        pyogrio.write_dataframe(
+            frame,
+            path,
+            layer=layer,
+            driver="GPKG",
+            geometry_type=geometry_type,
+            append=known,
+            dataset_options=None if known else {"VERSION": "1.2"},  # later ones draw warnings from older GDAL
+        )
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

@@ -1,236 +1,252 @@
-"""Change events of a zone: from half-year maps to confirmed and provisional transitions per cell."""
+"""Change of a zone: half-year and monthly maps to confirmed gains, reversals and provisional alerts per cell."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
+import pandas as pd
 
 from .. import hdf5
 from ..composites.maps import NO_CLASS
+from ..errors import RasterError
 from ..files import file_digest
-from ..grid import Window, row_col
-from ..keys import IMPERVIOUS_CLASSES, LAND_COVER_CLASSES, event_id
-from ..vectors import write_geopackage
-from .persistence import NONE, NOT_OBSERVED, Runs, confirm
+from ..keys import half_range, half_span, months_of
+from .alerts import BY_HALF, MONTHS, find_alerts
+from .describe import before_and_during, class_and_confidence, class_before
+from .layers import write_layers
+from .persistence import NONE, Runs, confirm, max_events
+from .series import STATE_OF_CLASS, Block, MapSeries, newest_class, reclassify
 
-_IMPERVIOUS = np.isin(LAND_COVER_CLASSES, IMPERVIOUS_CLASSES)
-EVENT_FIELDS = (
-    "event_id",
-    "zone",
-    "row",
-    "col",
-    "from_class",
-    "to_class",
-    "start_half",
-    "confirm_half",
-    "reversal_half",
-    "confidence",
-    "status",
-)
-
-
-def reclassify(land_cover: np.ndarray) -> np.ndarray:
-    """Class codes to 1 (Highway, Industrial, Residential), 0 (the rest) and 255 (not observed), uint8."""
-    table = np.full(256, NOT_OBSERVED, "u1")
-    table[: len(_IMPERVIOUS)] = _IMPERVIOUS
-    return table[land_cover]
+_LAYERS = {
+    "from_class": ("uint8", "class before"),
+    "to_class": ("uint8", "class from start to confirmation"),
+    "start": ("uint16", "start: place in attribute halves, from 1; 0 = none"),
+    "confirmed": ("uint16", "confirmation: place in attribute halves, from 1; 0 = none"),
+    "reversal": ("uint16", "start of the reversal: place in attribute halves, from 1; 0 = none"),
+    "reversal_confirmed": (
+        "uint16",
+        "confirmation of the reversal: place in attribute halves, from 1; 0 = none",
+    ),
+    "confidence": ("float32", "mean impervious probability from start to confirmation"),
+}
+"""Type and description of the variables over (event, y, x)."""
 
 
-def _dominant(probability: np.ndarray, periods: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """Class of the highest summed probability over marked periods, among allowed classes; 255 without any.
+@dataclass(frozen=True, slots=True)
+class ChangeRule:
+    """Section `change` of the configuration as far as it decides what is found.
 
-    Args:
-        probability: float32 (period, class, cell), NaN = not observed.
-        periods: bool (period, cell).
-        allowed: bool (class).
+    Attributes:
+        persistence: observed half-years in a row that change the state.
+        max_gap: half-years without observation that a run may bridge.
+        first_state: observed half-years in a row that establish the first state.
+        alert_months: observed months in a row that raise or refute an alert.
+        alert_max_gap: months without observation that such a run may bridge.
+        site_gap_halves: half-years by which the starts of neighbouring cells of one site may differ.
     """
-    total = (np.nan_to_num(probability) * periods[:, None]).sum(axis=0)
-    total[~allowed] = -1
-    any_seen = (periods & ~np.isnan(probability[:, 0])).any(axis=0)
-    return np.where(any_seen, total.argmax(axis=0), NO_CLASS).astype("u1")
 
-
-def _describe(
-    probability: np.ndarray, start: np.ndarray, end: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """From-class, to-class and confidence of gains that start at `start` and last until before `end` (indices).
-
-    From-class: the class with the highest summed probability over up to three halves before the start, among the
-    classes that are not impervious; to-class: the same among the impervious ones over the gain. Confidence: mean
-    probability of the impervious classes over the gain's observed halves, float32 0..1.
-    """
-    index = np.arange(probability.shape[0])[:, None]
-    before = (index < start) & (index >= start - 3)
-    during = (index >= start) & (index < end)
-    from_class = _dominant(probability, before, ~_IMPERVIOUS)
-    fallback = _dominant(probability, index < start, ~_IMPERVIOUS)
-    from_class = np.where(from_class == NO_CLASS, fallback, from_class)
-    to_class = _dominant(probability, during, _IMPERVIOUS)
-    impervious = np.where(during, probability[:, _IMPERVIOUS].sum(axis=1), np.nan)
-    seen = ~np.isnan(impervious)
-    confidence = np.nansum(impervious, axis=0) / np.maximum(seen.sum(axis=0), 1)
-    return from_class, to_class, confidence.astype("f4")
+    persistence: int
+    max_gap: int
+    first_state: int
+    alert_months: int
+    alert_max_gap: int
+    site_gap_halves: int
 
 
 def detect_change(
     halves: Sequence[str | Path],
+    months: Sequence[str | Path],
     zone: str,
-    persistence: int,
-    max_gap: int,
+    rule: ChangeRule,
     target: str | Path,
-    events_target: str | Path,
+    layers_target: str | Path,
     baseline: int,
 ) -> None:
     """Find confirmed gains, their reversals and provisional alerts.
 
+    The zone is worked through in blocks of one chunk of the class maps; class probabilities are read where a block
+    holds a change, and there only for the half-years that describe it. What is published of a gain depends on the
+    half-years up to its confirmation alone, except where its name says otherwise (`reversal...`, `latest...`).
+
     Args:
-        halves: half-year maps in order of time, named `{half}.h5`.
+        halves: half-year maps in order of time without omissions, named `{half}.h5`.
+        months: monthly maps `{month}.h5` of these half-years; those that are missing count as not observed.
         zone: EPSG code.
-        persistence: observed half-years that confirm a state.
-        max_gap: half-years without observation that a run may bridge.
-        target: HDF5 file with `from_class`, `to_class`, `start`, `confirmed`, `reversal` (1-based index of the
-            half-year in attribute `halves`, 0 = none) and `confidence`, all `[event, y, x]`, and `state` and
-            `open_start` `[y, x]`.
-        events_target: GeoPackage, layer `events`, one polygon per cell and event with `EVENT_FIELDS`.
+        rule: what counts as a change.
+        target: HDF5 file with the variables `from_class`, `to_class`, `start`, `confirmed`, `reversal`,
+            `reversal_confirmed` (places in attribute `halves`, from 1, 0 = none) and `confidence`, all `[event, y, x]`,
+            and `state` (255 = none) and `open_start` `[y, x]`.
+        layers_target: GeoPackage with the layers `events`, `sites` and `alerts`, see `layers`.
         baseline: the step's baseline number.
+
+    Raises:
+        RasterError: a file is damaged, lies on another grid or is missing in the order of time.
     """
-    names = [Path(p).stem for p in halves]
-    series, probability, window = _read_halves(halves)
-    runs = confirm(series, persistence, max_gap)
-    count = len(names)
-    layers = []
-    for n in range(runs.start.shape[0]):
-        start = runs.start[n]
-        end = np.where(runs.reversal[n] == NONE, count, runs.reversal[n])
-        layers.append(_describe(probability, start, end))
-    _write_cells(target, window, names, runs, layers, baseline, halves)
-    write_geopackage(events_target, _event_frame(window, zone, names, runs, layers, probability), "events")
-
-
-def _read_halves(halves: Sequence[str | Path]) -> tuple[np.ndarray, np.ndarray, Window]:
-    series, probability = [], []
-    for path in halves:
-        with hdf5.read(path) as file:
-            window = hdf5.read_window(file)
-            series.append(reclassify(file["class"][:]).ravel())
-            probability.append(file["probability"][:].reshape(len(LAND_COVER_CLASSES), -1))
-    return np.stack(series), np.stack(probability), window
-
-
-def _write_cells(
-    target: str | Path,
-    window: Window,
-    names: list[str],
-    runs: Runs,
-    layers: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
-    baseline: int,
-    halves: Sequence[str | Path],
-) -> None:
-    events = runs.start.shape[0]
-    shape = (events, *window.shape)
-    missing = runs.start == NONE
-    provenance = {"halves": " ".join(names), "inputs": {Path(p).stem: file_digest(p) for p in halves}}
-    with hdf5.create(target, "change", baseline, provenance) as file:
-        file.set_grid(window)
-        file.add_axis("event", np.arange(1, events + 1, dtype="i4"), long_name="n-th gain of the cell")
-        for position, (name, text) in enumerate(
-            (("from_class", "class before"), ("to_class", "class after"))
-        ):
-            codes = np.where(missing, NO_CLASS, np.stack([layer[position] for layer in layers]))
-            file.add(name, ("event", "y", "x"), "uint8", codes.astype("u1").reshape(shape), long_name=text)
-        for name, index in (
-            ("start", runs.start),
-            ("confirmed", runs.confirmed),
-            ("reversal", runs.reversal),
-        ):
-            file.add(
-                name,
-                ("event", "y", "x"),
-                "uint16",
-                (index + 1).astype("u2").reshape(shape),
-                long_name=f"{name}: place in attribute halves, from 1; 0 = none",
-            )
-        confidence = np.where(missing, np.nan, np.stack([layer[2] for layer in layers]))
-        file.add(
-            "confidence",
-            ("event", "y", "x"),
-            "float32",
-            confidence.astype("f4").reshape(shape),
-            long_name="mean impervious probability since the start",
-        )
-        file.add("state", ("y", "x"), "uint8", runs.state.reshape(window.shape), long_name="last state")
-        file.add(
-            "open_start",
-            ("y", "x"),
-            "uint16",
-            (runs.open_start + 1).astype("u2").reshape(window.shape),
-            long_name="start of an unconfirmed run: place in attribute halves, from 1; 0 = none",
-        )
-
-
-def _event_frame(window, zone, names, runs, layers, probability):  # type: ignore[no-untyped-def]
-    import geopandas as gpd
-    import pandas as pd
-    import shapely
-
-    count = len(names)
-    parts = []
-
-    def add(cells, start, confirmed, reversal, description, status) -> None:  # type: ignore[no-untyped-def]
-        row, col = np.divmod(cells, window.width)
-        zone_row, zone_col = row_col(window, row, col)
-        size = window.cell_size_m
-        from_class, to_class, confidence = description
-        label = np.array([*names, ""])
-        classes = np.array([*LAND_COVER_CLASSES, *[""] * (256 - len(LAND_COVER_CLASSES))])
-        parts.append(
-            gpd.GeoDataFrame(
-                {
-                    "event_id": [
-                        event_id(zone, r, c, names[s])
-                        for r, c, s in zip(zone_row, zone_col, start, strict=True)
-                    ],
-                    "zone": zone,
-                    "row": zone_row,
-                    "col": zone_col,
-                    "from_class": classes[from_class],
-                    "to_class": classes[to_class],
-                    "start_half": label[start],
-                    "confirm_half": label[confirmed],
-                    "reversal_half": label[reversal],
-                    "confidence": confidence.astype("f8").round(4),
-                    "status": status,
-                },
-                geometry=shapely.box(
-                    zone_col * size, zone_row * size, (zone_col + 1) * size, (zone_row + 1) * size
-                ),
-                crs=window.epsg,
-            )
-        )
-
-    for n, description in enumerate(layers):
-        cells = np.flatnonzero(runs.start[n] != NONE)
-        reversal = runs.reversal[n][cells]
-        add(
-            cells,
-            runs.start[n][cells],
-            runs.confirmed[n][cells],
-            reversal,
-            tuple(layer[cells] for layer in description),
-            np.where(reversal == NONE, "confirmed", "reversed"),
-        )
-    cells = np.flatnonzero(runs.open_start != NONE)
-    start = runs.open_start[cells]
-    none = np.full(len(cells), NONE)
-    add(
-        cells,
-        start,
-        none,
-        none,
-        _describe(probability[:, :, cells], start, np.full(len(cells), count)),
-        "provisional",
+    with MapSeries(halves) as maps, MapSeries(months, maps) as monthly:
+        _check_order(maps)
+        over = np.array([_is_over(maps, t) for t in range(len(maps))])
+        gains, alerts = [], []
+        provenance = {
+            "halves": " ".join(maps.names),
+            "inputs": {p.stem: file_digest(p) for p in [*maps.paths, *monthly.paths]},
+        }
+        with hdf5.create(target, "change", baseline, provenance) as file:
+            variables = _variables(file, maps, rule)
+            for block in maps.blocks():
+                land_cover = maps.classes(block)
+                runs = confirm(land_cover, rule.persistence, rule.max_gap, rule.first_state, STATE_OF_CLASS)
+                found = _describe_gains(maps, block, land_cover, runs)
+                _write_block(variables, block, runs, found)
+                gains.append(_placed(found, maps, block))
+                if len(monthly):
+                    alerts.append(
+                        _placed(_find_alerts(maps, monthly, block, land_cover, over, rule), maps, block)
+                    )
+    write_layers(
+        layers_target,
+        zone,
+        maps.window,
+        maps.names,
+        over,
+        pd.concat(gains, ignore_index=True),
+        pd.concat(alerts, ignore_index=True) if alerts else pd.DataFrame(columns=_ALERT_COLUMNS),
+        rule.site_gap_halves,
+        rule.alert_months,
     )
-    frame = pd.concat(parts, ignore_index=True)
-    return frame.sort_values("event_id", kind="stable", ignore_index=True)[[*EVENT_FIELDS, "geometry"]]
+
+
+_ALERT_COLUMNS = (
+    *("row", "col", "first", "raised", "source", "outcome", "closed", "gain_start"),
+    *("from_class", "to_class", "confidence"),
+)
+
+
+def _check_order(maps: MapSeries) -> None:
+    first, last = maps.names[0], maps.names[-1]
+    try:
+        expected = half_range(half_span(first)[0], half_span(last)[1])
+    except ValueError:
+        expected = []
+    if maps.names != expected:
+        raise RasterError(
+            f"half-year maps {' '.join(maps.names)}: not every half-year from {first} to {last} in order; "
+            "run the rule half for those that are missing"
+        )
+
+
+def _is_over(maps: MapSeries, t: int) -> bool:
+    """Whether the half-year's map reaches to the half-year's last day."""
+    end = maps.attribute(t, "period_end")
+    return not end or end >= half_span(maps.names[t])[1]
+
+
+def _describe_gains(maps: MapSeries, block: Block, land_cover: np.ndarray, runs: Runs) -> pd.DataFrame:
+    """One row per gain of a block, in order of its number, then of the cell."""
+    number, cell = np.nonzero(runs.start != NONE)
+    start, confirmed = (getattr(runs, name)[number, cell].astype("i4") for name in ("start", "confirmed"))
+    before, during = before_and_during(len(maps), start, confirmed)
+    to_class, confidence = class_and_confidence(maps, block, cell, during)
+    latest_class, latest = newest_class(land_cover[:, cell])
+    other = (reclassify(land_cover[:, cell]) == 0) & (np.arange(len(maps))[:, None] < start)
+    return pd.DataFrame(
+        {
+            "cell": cell,
+            "number": number,
+            "start": start,
+            "confirmed": confirmed,
+            "reversal": runs.reversal[number, cell],
+            "reversal_confirmed": runs.reversal_confirmed[number, cell],
+            "before": len(maps) - 1 - other[::-1].argmax(axis=0),
+            "from_class": class_before(maps, block, cell, start, before),
+            "to_class": to_class,
+            "confidence": confidence,
+            "latest_class": latest_class,
+            "latest": latest,
+        }
+    )
+
+
+def _find_alerts(
+    maps: MapSeries,
+    monthly: MapSeries,
+    block: Block,
+    land_cover: np.ndarray,
+    over: np.ndarray,
+    rule: ChangeRule,
+) -> pd.DataFrame:
+    """One row per alert of a block."""
+    count = MONTHS * len(maps)
+    order = {month: t for t, month in enumerate(m for half in maps.names for m in months_of(half))}
+    where = np.array([order.get(name, -1) for name in monthly.names])
+    codes = np.full((count, land_cover.shape[1]), NO_CLASS, "u1")
+    codes[where[where >= 0]] = monthly.classes(block)[where >= 0]
+    alerts = find_alerts(
+        reclassify(land_cover),
+        reclassify(codes),
+        over,
+        rule.persistence,
+        rule.max_gap,
+        rule.first_state,
+        rule.alert_months,
+        rule.alert_max_gap,
+    )
+    half = alerts.first // MONTHS
+    by_half = alerts.source == BY_HALF
+    before, during = before_and_during(len(maps), half, half)
+    during &= by_half
+    inside = (where[:, None] >= alerts.first) & (where[:, None] <= alerts.raised) & ~by_half
+    of_months = class_and_confidence(monthly, block, alerts.cell, inside)
+    of_half = class_and_confidence(maps, block, alerts.cell, during)
+    to_class, confidence = (np.where(by_half, h, m) for h, m in zip(of_half, of_months, strict=True))
+    return pd.DataFrame(
+        {
+            "cell": alerts.cell,
+            **{name: getattr(alerts, name) for name in _ALERT_COLUMNS[2:8]},
+            "from_class": class_before(maps, block, alerts.cell, half, before),
+            "to_class": to_class,
+            "confidence": confidence,
+        }
+    )
+
+
+def _placed(found: pd.DataFrame, maps: MapSeries, block: Block) -> pd.DataFrame:
+    """The rows with row and column in the zone's map in place of the cell in the block."""
+    row, col = np.divmod(found["cell"].to_numpy(), block[1].stop - block[1].start)
+    return found.drop(columns="cell").assign(row=row + block[0].start, col=col + block[1].start)
+
+
+def _variables(file: hdf5.CFWriter, maps: MapSeries, rule: ChangeRule) -> dict[str, h5py.Dataset]:
+    events = max_events(len(maps), rule.persistence, rule.first_state)
+    file.set_grid(maps.window)
+    file.add_axis("event", np.arange(1, events + 1, dtype="i4"), long_name="n-th gain of the cell")
+    made = {
+        name: file.add(name, ("event", "y", "x"), dtype, long_name=text)
+        for name, (dtype, text) in _LAYERS.items()
+    }
+    made["state"] = file.add("state", ("y", "x"), "uint8", long_name="last state; 255 = none yet")
+    made["open_start"] = file.add(
+        "open_start",
+        ("y", "x"),
+        "uint16",
+        long_name="start of an unconfirmed run: place in attribute halves, from 1; 0 = none",
+    )
+    return made
+
+
+def _write_block(variables: dict[str, h5py.Dataset], block: Block, runs: Runs, found: pd.DataFrame) -> None:
+    """Write a block; layers of events without any in it stay unwritten, which is their fill value."""
+    shape = (block[0].stop - block[0].start, block[1].stop - block[1].start)
+    variables["state"][block] = runs.state.reshape(shape)
+    if (runs.open_start != NONE).any():
+        variables["open_start"][block] = (runs.open_start + 1).astype("u2").reshape(shape)
+    for number, rows in found.groupby("number"):
+        for name, (dtype, _) in _LAYERS.items():
+            variable = variables[name]
+            whole = np.full(shape[0] * shape[1], variable.fillvalue, dtype)
+            values = rows[name].to_numpy()
+            whole[rows["cell"].to_numpy()] = values + 1 if dtype == "uint16" else values
+            variable[(int(number), *block)] = whole.reshape(shape)

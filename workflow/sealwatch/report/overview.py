@@ -72,7 +72,7 @@ def draw_overview(
     Args:
         acquisitions: recent scenes of the zone, the newest first.
         zone_grid: grid file.
-        events: event GeoPackage.
+        events: GeoPackage with the layers `events` and `alerts`.
         outlines: outline GeoPackages.
         unclear_scl: codes of the scene classification that are not clear.
         title: heading.
@@ -95,7 +95,7 @@ def draw_overview(
     axes.imshow(picture, extent=extent, interpolation="nearest")
     handles = [
         *_draw_outlines(axes, outlines, window.epsg),
-        *_draw_events(axes, read_vector(events, "events")),
+        *_draw_events(axes, read_vector(events, "events"), read_vector(events, "alerts")),
     ]
     axes.set(xlim=extent[:2], ylim=extent[2:], ylabel="")
     axes.ticklabel_format(style="plain", useOffset=False)
@@ -123,7 +123,7 @@ def _draw_outlines(axes: Axes, outlines: Sequence[str | Path], epsg: int) -> lis
     return [Line2D([], [], color="#FFE100", lw=5, label=f"newly sealed, orthophoto ({len(polygons)})")]
 
 
-def _draw_events(axes: Axes, frame: gpd.GeoDataFrame) -> list[Line2D]:
+def _draw_events(axes: Axes, frame: gpd.GeoDataFrame, alerts: gpd.GeoDataFrame) -> list[Line2D]:
     from matplotlib.lines import Line2D
     from matplotlib.patheffects import withStroke
 
@@ -133,15 +133,18 @@ def _draw_events(axes: Axes, frame: gpd.GeoDataFrame) -> list[Line2D]:
         if len(chosen):
             chosen.boundary.plot(ax=axes, color=colour, linewidth=2.2)
             handles.append(Line2D([], [], color=colour, lw=2.2, label=f"confirmed: {name} ({len(chosen)})"))
-    for status, style in (("provisional", "--"), ("reversed", ":")):
-        chosen = frame[frame.status == status]
+    standing = alerts[alerts.status == "open"]
+    for label, style, chosen in (
+        ("provisional", "--", standing),
+        ("reversed", ":", frame[frame.status == "reversed"]),
+    ):
         if len(chosen):
             chosen.boundary.plot(ax=axes, color="white", linewidth=1.8, linestyle=style)
-            handles.append(Line2D([], [], color="black", ls=style, label=f"{status} ({len(chosen)})"))
-    if len(frame) <= _MOST_LABELS:
-        for event in frame.itertuples():
+            handles.append(Line2D([], [], color="black", ls=style, label=f"{label} ({len(chosen)})"))
+    if len(frame) + len(standing) <= _MOST_LABELS:
+        for event in [*frame.itertuples(), *standing.itertuples()]:
             axes.annotate(
-                event.start_half,
+                getattr(event, "start_half", None) or event.first_month,
                 (event.geometry.bounds[0], event.geometry.bounds[3]),
                 xytext=(3, -10),
                 textcoords="offset points",

@@ -29,7 +29,7 @@ def summarise(
         months: number of monthly composites.
         halves: number of half-year composites.
         grids: grid files of the zones.
-        events: event GeoPackages of the zones.
+        events: GeoPackages of the zones with the layers `events` and `alerts`.
         sheets: number of orthophotos in the sheet index.
         outlines: outline GeoPackages, one per flagged orthophoto.
         target: JSON file to write.
@@ -38,8 +38,10 @@ def summarise(
         The figures; areas in square metres.
     """
     status: Counter[str] = Counter()
+    alerts: Counter[str] = Counter()
     for path in events:
-        status.update(read_vector(path, "events")["status"])
+        status.update(read_vector(path, "events", ("status",))["status"])
+        alerts.update(read_vector(path, "alerts", ("status",))["status"])
     polygons, area = 0, 0.0
     for path in outlines:
         frame = read_vector(path, "newly_sealed")
@@ -52,7 +54,8 @@ def summarise(
         "halves": halves,
         "cells": sum(int(read_zone_grid(path)[1].sum()) for path in grids),
         "confirmed_changes": status["confirmed"] + status["reversed"],
-        "provisional_alerts": status["provisional"],
+        "provisional_alerts": alerts["open"],
+        "withdrawn_alerts": alerts["withdrawn"],
         "reversals": status["reversed"],
         "sheets": sheets,
         "flagged_sheets": len(outlines),
