@@ -64,21 +64,21 @@ class Event:
 
 
 EVENTS = (
-    Event(GAIN, 2, 3, "Residential", "2021H2"),
+    Event(GAIN, 2, 3, "Residential", "2022H1"),
     Event(GAIN, 3, 3, "Residential", "2022H1"),
     Event(GAIN, 3, 7, "Residential", "2022H1"),
     Event(GAIN, 3, 8, "Industrial", "2022H2"),
     Event(GAIN, 6, 7, "Highway", "2022H2"),
     Event(GAIN, 6, 8, "Highway", "2022H1"),
     Event(GAIN, 6, 9, "Highway", "2022H1"),
-    Event(GAIN, 0, 8, "Industrial", "2021H2"),
+    Event(GAIN, 0, 8, "Industrial", "2022H1"),
     Event(GAIN, 0, 9, "Industrial", "2023H1"),
     Event(GAIN, 0, 3, "Residential", "2022H2"),
     Event(GAIN, 0, 2, "Residential", "2023H1"),
     Event(BLIP, 5, 3, "Residential", "2022H1", "2022H2"),
     Event(BLIP, 5, 7, "Highway", "2023H1", "2023H2"),
     Event(BLIP, 7, 1, "Industrial", "2022H2", "2023H2"),
-    Event(REVERSAL, 4, 11, "Industrial", "2021H2", "2023H1", "HerbaceousVegetation"),
+    Event(REVERSAL, 4, 11, "Industrial", "2022H1", "2023H2", "HerbaceousVegetation"),
     Event(PROVISIONAL, 1, 10, "Residential", "2024H1"),
     Event(PROVISIONAL, 6, 1, "Industrial", "2024H2", day="20"),
 )

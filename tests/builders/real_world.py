@@ -40,7 +40,7 @@ from .real_scenes import Insertion, RealSceneMaker
 from .sentinel2_scenes import CogWriter
 from .stac_items import Granule, baseline_of, collection, write_granule
 
-VERSION = 2
+VERSION = 3
 EPSG = 32633
 PERIOD = ("2021-01-01", "2024-12-31")
 TILE = "33TVM"
@@ -53,8 +53,8 @@ INSERTIONS = (
     Insertion("gain", 1, 1, "Forest", "Residential", "2022-01"),
     Insertion("gain", 2, 4, "Pasture", "Highway", "2022-07"),
     Insertion("gain", 3, 2, "HerbaceousVegetation", "Residential", "2023-01"),
-    Insertion("gain", 0, 0, "PermanentCrop", "Industrial", "2021-07"),
-    Insertion("gain", 3, 5, "AnnualCrop", "Residential", "2021-07"),
+    Insertion("gain", 0, 0, "PermanentCrop", "Industrial", "2022-01"),
+    Insertion("gain", 3, 5, "AnnualCrop", "Residential", "2022-01"),
     Insertion("blip", 1, 4, "Pasture", "Industrial", "2022-08", "2022-08"),
     Insertion("blip", 2, 1, "Forest", "Residential", "2022-09", "2022-10"),
     Insertion("blip", 3, 4, "AnnualCrop", "Highway", "2023-03", "2023-04"),

@@ -19,7 +19,7 @@ N = 255
 SERIES = {
     (0, 0): [F, F, R, R, R, R, R, R],
     (0, 1): [A, A, Ind, Ind, A, A, A, A],
-    (0, 2): [P, R, R, R, P, P, P, P],
+    (0, 2): [P, P, R, R, R, P, P, P],
     (0, 3): [F, F, F, F, F, F, Ind, Ind],
     (0, 4): [A, A, Ind, N, Ind, Ind, A, Ind],
     (1, 0): [R, R, R, R, R, R, R, R],
@@ -61,7 +61,7 @@ def test_events_are_those_of_the_series(events):
     }
     assert found == {
         (0, 0): ("confirmed", "Forest", "Residential", "2022H1", "2023H1", ""),
-        (0, 2): ("reversed", "Pasture", "Residential", "2021H2", "2022H2", "2023H1"),
+        (0, 2): ("reversed", "Pasture", "Residential", "2022H1", "2023H1", "2023H2"),
         (0, 3): ("provisional", "Forest", "Industrial", "2024H1", "", ""),
         (0, 4): ("confirmed", "AnnualCrop", "Industrial", "2022H1", "2023H2", ""),
         (1, 3): ("confirmed", "Forest", "Residential", "2023H2", "2024H2", ""),
