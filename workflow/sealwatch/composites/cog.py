@@ -1,7 +1,7 @@
 """Copies of half-year and change maps as cloud-optimised GeoTIFF, for the web.
 
-Tiles and overviews as GDAL's COG driver makes them (https://gdal.org/drivers/raster/cog.html). Overviews of classes take
-the most frequent one, those of confidences the mean.
+Tiles and overviews as GDAL's COG driver makes them (https://gdal.org/drivers/raster/cog.html). Overviews of classes
+take the most frequent one, those of confidences the mean.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def change_cogs(
     return halves
 
 
-def half_assets(class_cog: str | Path, confidence_cog: str | Path) -> dict[str, tuple[str | Path, dict[str, Any]]]:
+def half_assets(
+    class_cog: str | Path, confidence_cog: str | Path
+) -> dict[str, tuple[str | Path, dict[str, Any]]]:
     """The copies of a half-year as assets of its STAC item."""
     return {
         "class": (class_cog, _code_fields("Land-cover class", class_table())),
@@ -113,7 +115,7 @@ def write_codes(
         first: the lowest code.
     """
     table = {
-        code: tuple(int(colour[n : n + 2], 16) for n in (0, 2, 4)) + (255,)
+        code: (*(int(colour[n : n + 2], 16) for n in (0, 2, 4)), 255)
         for code, colour in enumerate(colours, first)
     }
     tags = {"CODES": " ".join(f"{code}={name}" for code, name in enumerate(names, first))}

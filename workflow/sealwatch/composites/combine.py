@@ -23,7 +23,7 @@ class Combined:
 
     Attributes:
         probability: float32 (class, height, width), mean probability or share of votes, NaN without observation.
-        land_cover: uint8 (height, width), class of the highest value, the lower code of equals, 255 without observation.
+        land_cover: uint8 (height, width), class of the highest value, of equals the lower code, 255 if unobserved.
         confidence: float32 (height, width), the class's value, NaN without observation.
         observations: int32 (height, width), observations that counted.
     """

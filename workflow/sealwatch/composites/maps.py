@@ -53,9 +53,7 @@ class MapFile:
             RasterError: the file has no such attribute.
         """
         if attribute not in self._file.attrs:
-            raise RasterError(
-                f"{self.path}: attribute {attribute} is missing; delete the file and run again"
-            )
+            raise RasterError(f"{self.path}: attribute {attribute} is missing; delete the file and run again")
         return hdf5.read_text(self._file.attrs[attribute])
 
     def read(self, variable: str, rows: slice, cols: slice = slice(None)) -> np.ndarray:

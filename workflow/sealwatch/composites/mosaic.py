@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,9 @@ def mosaic(
                 raise RasterError(f"{path}: tile {name} is also that of {tiles[name].path}; leave one out")
             tiles[name] = tile
         ordered = [(tiles[name], _place(tiles[name], window)) for name in sorted(tiles)]
-        provenance = {"inputs": {name: file_digest(tiles[name].path) for name in sorted(tiles)}}
+        provenance: dict[str, Any] = {
+            "inputs": {name: file_digest(tiles[name].path) for name in sorted(tiles)}
+        }
         if day is None and ordered:
             day = ordered[0][0].text("date"), ordered[0][0].text("platform")
         if day is not None:

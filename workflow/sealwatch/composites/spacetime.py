@@ -70,7 +70,9 @@ def build(
                 lines = []
                 for path in track(paths, f"linking {name}" if pack == "link" else f"copying {name}"):
                     raster = raster_name(name, path)
-                    session.import_raster(f'NETCDF:"{Path(path).resolve()}":class', raster, link=pack == "link")
+                    session.import_raster(
+                        f'NETCDF:"{Path(path).resolve()}":class', raster, link=pack == "link"
+                    )
                     session.run("r.category", map=raster, separator=":", rules="-", stdin=_CATEGORIES)
                     lines.append("|".join([raster, *_span(name, Path(path).stem)]))
                 if lines:

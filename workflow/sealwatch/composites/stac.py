@@ -1,7 +1,7 @@
 """STAC items of the maps, written beside each, and the static catalogue that leads to them.
 
-Sources: STAC 1.1.0 and the extensions projection 2.0.0, raster 2.0.0, classification 2.0.0 and file 2.1.0. All links are
-relative, so the results may lie anywhere or be served by any web server.
+Sources: STAC 1.1.0 and the extensions projection 2.0.0, raster 2.0.0, classification 2.0.0 and file 2.1.0. All
+links are relative, so the results may lie anywhere or be served by any web server.
 """
 
 from __future__ import annotations
@@ -75,10 +75,12 @@ def write_item(
     with hdf5.read(product) as file:
         window = hdf5.read_window(file)
         start, end = _period(file)
-        platform = f"sentinel-{hdf5.read_text(file.attrs['platform'])[1:].lower()}" if "date" in file.attrs else None
+        platform = (
+            f"sentinel-{hdf5.read_text(file.attrs['platform'])[1:].lower()}" if "date" in file.attrs else None
+        )
         observed = _observed(file)
         bands = _bands(file, window)
-    assets = {"map": {"title": "Map", "roles": ["data"], "bands": bands}}
+    assets: dict[str, dict[str, Any]] = {"map": {"title": "Map", "roles": ["data"], "bands": bands}}
     files: dict[str, str | Path] = {"map": product}
     for key, (path, fields) in (further or {}).items():
         assets[key], files[key] = dict(fields), path
@@ -143,7 +145,9 @@ def write_catalogue(
     Raises:
         RasterError: an item is damaged, or there is none at all.
     """
-    read = {name: [(Path(p), _read_item(p)) for p in sorted(map(str, paths))] for name, paths in items.items()}
+    read = {
+        name: [(Path(p), _read_item(p)) for p in sorted(map(str, paths))] for name, paths in items.items()
+    }
     everything = [item for group in read.values() for _, item in group]
     if not everything:
         raise RasterError(f"{target}: there is no item to list; run the composites first")
@@ -164,7 +168,9 @@ def write_catalogue(
             "keywords": ["land cover", "soil sealing", "Sentinel-2"],
             "license": "other",
             "extent": _extent(members or everything),
-            "summaries": {"sealwatch:observed": sorted({m["properties"]["sealwatch:observed"] for m in members})},
+            "summaries": {
+                "sealwatch:observed": sorted({m["properties"]["sealwatch:observed"] for m in members})
+            },
             "links": links,
         }
         if not members:
@@ -254,6 +260,8 @@ def _extent(items: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {"spatial": {"bbox": [bbox]}, "temporal": {"interval": [[min(starts), max(ends)]]}}
 
 
-def _link(rel: str, href: str, media_type: str = "application/json", title: str | None = None) -> dict[str, str]:
+def _link(
+    rel: str, href: str, media_type: str = "application/json", title: str | None = None
+) -> dict[str, str]:
     link = {"rel": rel, "href": href if href.startswith(".") else f"./{href}", "type": media_type}
     return link | ({"title": title} if title else {})
