@@ -21,6 +21,7 @@ from .errors import CheckError, RasterError
 from .files import write_json
 from .grid import Window
 from .keys import IMPERVIOUS_CLASSES, LAND_COVER_CLASSES
+from .progress import track
 from .sentinel2.area import read_zone_grid
 
 _CODES = range(len(LAND_COVER_CLASSES))
@@ -117,12 +118,11 @@ def check_zone(
     window, _ = read_zone_grid(zone_grid)
     rows, cols = _sample(change, window, sample_cells)
     checked: dict[str, int] = {}
-    for item in composites:
-        # A session each: map names start afresh and the disk holds one composite's maps.
-        with grass.session(int(zone)) as session:
-            checked[_label(item.path)] = _check_composite(session, window, rows, cols, item)
     with grass.session(int(zone)) as session:
         version = session.read_pairs("g.version", flags="g").get("version", "")
+        for item in track(composites, "composites checked"):
+            checked[_label(item.path)] = _check_composite(session, window, rows, cols, item)
+            session.run("g.remove", flags="f", type_="raster", pattern="*")
         session.set_region(_window_of(window, rows, cols))
         checked[_label(change)] = _check_change(session, rows, cols, [Path(p) for p in halves], change, rule)
     report = {
