@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from . import ingest_rows, storage_rows
+from . import composite_rows, ingest_rows, storage_rows
 from .table import chosen_groups, save
 
-GROUPS = {**ingest_rows.GROUPS, **storage_rows.GROUPS}
+GROUPS = {**composite_rows.GROUPS, **ingest_rows.GROUPS, **storage_rows.GROUPS}
 """Row names, and the function that measures them together."""
 
 

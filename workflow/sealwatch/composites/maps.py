@@ -171,6 +171,8 @@ def create_map(
                 ("class_code", "y", "x"),
                 "float32",
                 chunks=(1, *chunk),
+                # Shares hardly shrink: level 4 takes a fifth to three quarters longer for 1 to 10 % of the size.
+                level=1,
                 long_name="class probability",
             ),
             "class": file.add(
