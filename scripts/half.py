@@ -1,10 +1,9 @@
-"""Rule half: composite of a half-year from its months, with its STAC item."""
+"""Rule half: composite of a half-year from its months."""
 
 from sealwatch.jobs import logged
 
 with logged(snakemake.log[0]):
     from sealwatch.composites.composite import composite
-    from sealwatch.composites.stac import write_item
 
     composite(
         sources=snakemake.input.months,
@@ -14,10 +13,4 @@ with logged(snakemake.log[0]):
         method=snakemake.params.method,
         period=snakemake.params.period,
         baseline=snakemake.params.baseline,
-    )
-    write_item(
-        snakemake.output.map,
-        snakemake.output.item,
-        "half",
-        f"{snakemake.wildcards.zone}-{snakemake.wildcards.half}",
     )

@@ -14,10 +14,13 @@ with logged(snakemake.log[0]):
         method=snakemake.params.method,
         period=snakemake.params.period,
         baseline=snakemake.params.baseline,
+        min_confidence=snakemake.params.min_confidence,
+        majority_px=snakemake.params.majority_px,
     )
     write_item(
         snakemake.output.map,
         snakemake.output.item,
-        "month",
+        "months",
         f"{snakemake.wildcards.zone}-{snakemake.wildcards.month}",
+        snakemake.params.catalogue,
     )

@@ -9,4 +9,5 @@ with logged(snakemake.log[0]):
         zone=snakemake.wildcards.zone,
         datasets={name: getattr(snakemake.input, name) for name in ("dates", "months", "halves")},
         target=snakemake.output.archive,
+        pack=snakemake.params.pack,
     )

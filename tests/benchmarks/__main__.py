@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 
-<<<<<<< HEAD
-from . import classify_rows, ingest_rows, storage_rows
+from . import change_rows, classify_rows, composite_rows, ingest_rows, storage_rows
 from .table import chosen_groups, save
 
-GROUPS = {**classify_rows.GROUPS, **ingest_rows.GROUPS, **storage_rows.GROUPS}
-=======
-from . import change_rows, ingest_rows, storage_rows
-from .table import chosen_groups, save
-
-GROUPS = {**change_rows.GROUPS, **ingest_rows.GROUPS, **storage_rows.GROUPS}
->>>>>>> wip-change
+GROUPS = {
+    **ingest_rows.GROUPS,
+    **storage_rows.GROUPS,
+    **classify_rows.GROUPS,
+    **composite_rows.GROUPS,
+    **change_rows.GROUPS,
+}
 """Row names, and the function that measures them together."""
 
 

@@ -1,6 +1,9 @@
 """Stage 3. landcover -> mosaic/{zone}/{date}_{platform}.h5 -> month/{zone}/{month}.h5 -> half/{zone}/{half}.h5,
-with a STAC item beside each composite, and spacetime/{zone}.tar.gz, the GRASS datasets over the same files.
+a STAC item beside each, half-years as cog/{zone}/{half}_*.tif, stac/catalog.json over all items, and spacetime/{zone}.tar.gz,
+the GRASS datasets over the same files.
 """
+
+STAC_CATALOGUE = result("stac/catalog.json")
 
 
 rule mosaic:
@@ -14,6 +17,7 @@ rule mosaic:
         grid=result("grid/{zone}.h5"),
     output:
         map=result("mosaic/{zone}/{date}_{platform}.h5"),
+        item=result("mosaic/{zone}/{date}_{platform}.json"),
     log:
         result("logs/mosaic/{zone}_{date}_{platform}.log"),
     benchmark:
@@ -24,7 +28,8 @@ rule mosaic:
         mem_mb=2000,
         runtime=10,
     params:
-        baseline=1,
+        baseline=2,
+        catalogue=STAC_CATALOGUE,
     message:
         "Mosaic of {wildcards.date} {wildcards.platform}"
     script:
@@ -52,8 +57,11 @@ rule month:
         mem_mb=4000,
         runtime=20,
     params:
-        baseline=1,
+        baseline=2,
+        catalogue=STAC_CATALOGUE,
         method=config["composites"]["method"],
+        min_confidence=config["composites"]["min_confidence"],
+        majority_px=config["composites"]["majority_px"],
         period=lambda w: month_span(w.month),
     message:
         "Composite of {wildcards.month}"
@@ -72,7 +80,6 @@ rule half:
         grid=result("grid/{zone}.h5"),
     output:
         map=result("half/{zone}/{half}.h5"),
-        item=result("half/{zone}/{half}.json"),
     log:
         result("logs/half/{zone}_{half}.log"),
     benchmark:
@@ -83,7 +90,7 @@ rule half:
         mem_mb=4000,
         runtime=20,
     params:
-        baseline=1,
+        baseline=2,
         method=config["composites"]["method"],
         period=lambda w: (
             max(keys.half_span(w.half)[0], PERIOD["start"]),
@@ -95,8 +102,97 @@ rule half:
         "../../scripts/half.py"
 
 
+rule cog:
+    """Class and confidence of a half-year as cloud-optimised GeoTIFF, and the half-year's STAC item."""
+    input:
+        map=result("half/{zone}/{half}.h5"),
+    output:
+        land_cover=result("cog/{zone}/{half}_class.tif"),
+        confidence=result("cog/{zone}/{half}_confidence.tif"),
+        item=result("half/{zone}/{half}.json"),
+    log:
+        result("logs/cog/{zone}_{half}.log"),
+    benchmark:
+        result("benchmarks/cog/{zone}_{half}.tsv")
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        baseline=1,
+        catalogue=STAC_CATALOGUE,
+    message:
+        "Web copy of {wildcards.half}"
+    script:
+        "../../scripts/cog.py"
+
+
+rule cog_change:
+    """The latest confirmed gain of each cell as cloud-optimised GeoTIFF, and the change map's STAC item."""
+    input:
+        cells=result("change/{zone}.h5"),
+    output:
+        start=result("cog/{zone}/change_start.tif"),
+        to_class=result("cog/{zone}/change_to_class.tif"),
+        confidence=result("cog/{zone}/change_confidence.tif"),
+        item=result("change/{zone}.json"),
+    log:
+        result("logs/cog_change/{zone}.log"),
+    benchmark:
+        result("benchmarks/cog_change/{zone}.tsv")
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        baseline=1,
+        catalogue=STAC_CATALOGUE,
+    message:
+        "Web copy of the changes of zone {wildcards.zone}"
+    script:
+        "../../scripts/cog_change.py"
+
+
+rule stac_catalogue:
+    """Static STAC catalogue with the collections dates, months, halves and change; items stay beside their maps."""
+    input:
+        dates=[
+            result(f"mosaic/{zone}/{date}_{platform}.json")
+            for zone in ZONES
+            for date, platform in INVENTORY.mosaics(zone)
+        ],
+        months=per_zone("month/{zone}/{month}.json", month=MONTHS),
+        halves=per_zone("half/{zone}/{half}.json", half=HALVES),
+        change=per_zone("change/{zone}.json"),
+    output:
+        catalogue=STAC_CATALOGUE,
+        collections=expand(
+            result("stac/{collection}/collection.json"),
+            collection=["dates", "months", "halves", "change"],
+        ),
+    log:
+        result("logs/stac_catalogue.log"),
+    benchmark:
+        result("benchmarks/stac_catalogue.tsv")
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        baseline=1,
+        project=config["project"],
+        attribution=config["attribution"],
+    message:
+        "STAC catalogue"
+    script:
+        "../../scripts/stac_catalogue.py"
+
+
 rule spacetime:
-    """GRASS space-time raster datasets of dates, months and half-years, packed in one archive."""
+    """GRASS space-time raster datasets of dates, months, half-years and their reclassification, in one archive."""
     input:
         dates=lambda w: [
             result(f"mosaic/{w.zone}/{d}_{p}.h5") for d, p in INVENTORY.mosaics(w.zone)
@@ -115,7 +211,8 @@ rule spacetime:
         mem_mb=2000,
         runtime=60,
     params:
-        baseline=1,
+        baseline=2,
+        pack=config["spacetime"]["pack"],
     message:
         "GRASS space-time raster datasets of zone {wildcards.zone}"
     script:

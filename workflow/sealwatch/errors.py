@@ -31,6 +31,10 @@ class GrassError(SealwatchError):
     """A GRASS module failed or did not end in time."""
 
 
+class CheckError(SealwatchError):
+    """GRASS computes another value than the file holds."""
+
+
 class DatabaseError(SealwatchError):
     """PostgreSQL is out of reach or refuses a statement."""
 

@@ -84,6 +84,7 @@ class CFWriter:
         data: np.ndarray | None = None,
         chunks: tuple[int, ...] | None = None,
         group: str = "/",
+        level: int = 4,
         **attrs: Any,
     ) -> h5py.Dataset:
         """Create a variable over axes that exist; without `data` it holds no data and is filled by the caller.
@@ -95,6 +96,7 @@ class CFWriter:
             data: whole array, or None.
             chunks: HDF5 chunk shape; by default one band of at most 512 x 512 cells.
             group: group that holds the axes.
+            level: of gzip, 1 (quick) to 9.
             attrs: further attributes, strings or numbers.
         """
         place = self._file.require_group(group)
@@ -109,7 +111,7 @@ class CFWriter:
             data=data,
             chunks=chunks,
             compression="gzip",
-            compression_opts=4,
+            compression_opts=level,
             shuffle=True,
             fillvalue=FILL_VALUES[dtype],
         )

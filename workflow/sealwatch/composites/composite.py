@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
+from ..errors import ConfigError
 from ..files import file_digest
-from ..keys import LAND_COVER_CLASSES
 from ..sentinel2.area import read_zone_grid
-from .maps import NO_CLASS, LandCoverMap, read_map, write_map
+from .combine import Combination, Combined
+from .maps import MapFile, blocks, create_map, open_map
 
-
-def weighted_mean(maps: Iterable[LandCoverMap], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean class probability weighted by each map's weight.
-
-    Returns:
-        Probability, float32 (class, height, width), NaN where nothing was observed, and the class of the highest
-        probability, uint8 (height, width), the lower code where two are equal, 255 where nothing was observed.
-    """
-    total = np.zeros((len(LAND_COVER_CLASSES), *shape), "f8")
-    weight = np.zeros(shape, "f8")
-    for item in maps:
-        share = np.where(item.land_cover != NO_CLASS, item.weight, 0.0)
-        total += np.nan_to_num(item.probability) * share
-        weight += share
-    observed = weight > 0
-    probability = np.where(observed, total / np.where(observed, weight, 1), np.nan).astype("f4")
-    land_cover = np.where(observed, np.argmax(total, axis=0), NO_CLASS).astype("u1")
-    return probability, land_cover
-
-
-def vote(maps: Iterable[LandCoverMap], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Share of votes of each class and the most frequent class, the lower code where two are equal.
-
-    The tie rule is that of GRASS r.series and t.rast.aggregate, method mode.
-    """
-    votes = np.zeros((len(LAND_COVER_CLASSES), *shape), "u4")
-    codes = np.arange(len(LAND_COVER_CLASSES))[:, None, None]
-    for item in maps:
-        votes += item.land_cover == codes
-    count = votes.sum(axis=0)
-    share = np.where(count > 0, votes / np.maximum(count, 1), np.nan).astype("f4")
-    return share, np.where(count > 0, np.argmax(votes, axis=0), NO_CLASS).astype("u1")
+LAYERS = {
+    "confidence": ("float32", "probability or share of votes of the class"),
+    "observations": ("int32", "number of clear observations"),
+}
+"""Layers of a composite beside probability and class."""
 
 
 def composite(
@@ -54,49 +29,86 @@ def composite(
     method: str,
     period: tuple[str, str],
     baseline: int,
+    min_confidence: float = 0.0,
+    majority_px: int = 1,
 ) -> None:
-    """Combine maps of one zone into one.
+    """Combine maps of one zone into one; see `Combination` for the formulas.
+
+    A map of a date weighs as much as its clear fraction, a month as much as its number of observations; with method
+    `mode` each has one vote. The result does not depend on the order of the sources. Memory is that of one block of
+    rows, whatever their number.
 
     Args:
-        sources: mosaics (weighted by their clear fraction) or months (weighted by their number of observations);
-            none gives a map without observations, so that a gap is explicit.
+        sources: mosaics or months; none gives a map without observations, so that a gap is explicit.
         zone_grid: grid file of the zone.
         target: HDF5 file with probability, class, confidence and observations.
         step: `month` or `half`.
         method: `probability` (weighted mean) or `mode` (most frequent class).
         period: first and last day, ISO dates.
         baseline: the step's baseline number.
+        min_confidence: least probability of its class with which a source's cell counts.
+        majority_px: edge of the window of the majority prior in cells, odd; 1 = off.
+
+    Raises:
+        RasterError: a source is damaged, has a code that is no class, or lies on another grid.
+        ConfigError: `majority_px` is even.
     """
+    if majority_px % 2 == 0:
+        raise ConfigError(f"composites.majority_px: {majority_px} is even; give an odd number of cells")
     window, _ = read_zone_grid(zone_grid)
-    weight = "clear_fraction" if step == "month" else "observations"
-    observations = np.zeros(window.shape, "i4")
+    ordered = sorted((Path(p) for p in sources), key=lambda p: p.stem)
+    provenance = {
+        "method": method,
+        "min_confidence": float(min_confidence),
+        "majority_px": majority_px,
+        "period_start": period[0],
+        "period_end": period[1],
+        "inputs": {p.stem: file_digest(p) for p in ordered},
+    }
+    with ExitStack() as stack:
+        maps = [stack.enter_context(open_map(p, window)) for p in ordered]
+        writer = stack.enter_context(create_map(target, step, baseline, window, LAYERS, provenance))
+        for rows in blocks(window.height):
+            combined = _combine(maps, step, method, rows, window.shape, min_confidence, majority_px)
+            values = {
+                "probability": combined.probability,
+                "class": combined.land_cover,
+                "confidence": combined.confidence,
+                "observations": combined.observations,
+            }
+            writer.write(rows, combined.observations > 0, values)
 
-    def maps() -> Iterable[LandCoverMap]:
-        nonlocal observations
-        for path in sources:
-            item = read_map(path, weight)
-            counted = 1 if step == "month" else item.weight.astype("i4")
-            observations = observations + np.where(item.land_cover != NO_CLASS, counted, 0)
-            yield item
 
-    combine = weighted_mean if method == "probability" else vote
-    probability, land_cover = combine(maps(), window.shape)
-    confidence = np.where(land_cover != NO_CLASS, np.nan_to_num(probability).max(axis=0), np.nan)
-    write_map(
-        target,
-        step,
-        baseline,
-        window,
-        probability,
-        land_cover,
-        {
-            "confidence": ("float32", confidence, "probability or share of votes of the class"),
-            "observations": ("int32", observations, "number of clear observations"),
-        },
-        {
-            "method": method,
-            "period_start": period[0],
-            "period_end": period[1],
-            "inputs": {Path(p).stem: file_digest(p) for p in sources},
-        },
+def _combine(
+    maps: Sequence[MapFile],
+    step: str,
+    method: str,
+    rows: slice,
+    shape: tuple[int, int],
+    min_confidence: float,
+    majority_px: int,
+) -> Combined:
+    # The prior looks beyond the block's edges.
+    reach = majority_px // 2
+    wide = slice(max(rows.start - reach, 0), min(rows.stop + reach, shape[0]))
+    sums = Combination(method, (wide.stop - wide.start, shape[1]), min_confidence)
+    for source in maps:
+        land_cover = source.classes(wide)
+        probability = source.read("probability", wide) if sums.needs_probability else None
+        if step == "month":
+            weight = np.nan_to_num(source.read("clear_fraction", wide)) if method == "probability" else None
+            sums.add(land_cover, probability, weight, None)
+        else:
+            observations = source.read("observations", wide)
+            weight = observations.astype("f4") if method == "probability" else None
+            sums.add(land_cover, probability, weight, observations)
+    result = sums.result(majority_px)
+    if wide == rows:
+        return result
+    inner = slice(rows.start - wide.start, rows.stop - wide.start)
+    return Combined(
+        result.probability[:, inner],
+        result.land_cover[inner],
+        result.confidence[inner],
+        result.observations[inner],
     )

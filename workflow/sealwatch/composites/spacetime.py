@@ -1,4 +1,4 @@
-"""GRASS space-time raster datasets over the class maps of dates, months and half-years."""
+"""GRASS space-time raster datasets over the class maps of dates, months and half-years, packed in one archive."""
 
 from __future__ import annotations
 
@@ -6,12 +6,32 @@ import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..files import atomic_path
-from ..keys import half_span, months_of
+from ..keys import IMPERVIOUS_CLASSES, LAND_COVER_CLASSES, half_span, months_of
 from ..progress import track
+from .maps import CLASS_COLOURS
+
+if TYPE_CHECKING:
+    from ..grass import GrassSession
 
 MAPSET = "series"
+
+DATASETS = {
+    "dates": "Land cover, satellites and days",
+    "months": "Land cover, months",
+    "halves": "Land cover, half-years",
+    "binary": "Potentially impervious (1) or not (0), half-years",
+}
+"""Title of each dataset by its name."""
+
+_CATEGORIES = "\n".join(f"{code}:{name}" for code, name in enumerate(LAND_COVER_CLASSES))
+_IMPERVIOUS = [n for n, name in enumerate(LAND_COVER_CLASSES) if name in IMPERVIOUS_CLASSES]
+_OTHER = [n for n in range(len(LAND_COVER_CLASSES)) if n not in _IMPERVIOUS]
+_RECLASS = (
+    f"{' '.join(map(str, _IMPERVIOUS))} = 1 impervious\n{' '.join(map(str, _OTHER))} = 0 other\n* = NULL\n"
+)
 
 
 def location_name(zone: str) -> str:
@@ -19,25 +39,25 @@ def location_name(zone: str) -> str:
     return f"sealwatch_{zone}"
 
 
-def _month_end(month: str) -> str:
-    """First day of the next month."""
-    year, number = int(month[:4]), int(month[5:7])
-    return f"{year + number // 12}-{number % 12 + 1:02d}-01"
-
-
 def build(
-    zone: str, datasets: Mapping[str, Sequence[str | Path]], target: str | Path, timeout_s: float = 600
+    zone: str,
+    datasets: Mapping[str, Sequence[str | Path]],
+    target: str | Path,
+    timeout_s: float = 600,
+    pack: str = "link",
 ) -> None:
-    """Link the maps into a GRASS mapset, register them in time and pack the location as a tar archive.
+    """Bring the maps into a GRASS mapset, register them in time and pack the location as a tar archive.
 
-    The rasters are links (`r.external`) to the HDF5 files, so the archive holds no pixel twice and must be opened where
-    the files lie.
+    With `link` the rasters are links (`r.external`) to the HDF5 files under their absolute paths: the archive holds no
+    pixel, opens wherever those files are in reach, and is led to a moved results folder by `relink`. With `copy` it
+    holds the pixels and needs nothing beside it. The dataset `binary` is made of the half-years by r.reclass.
 
     Args:
         zone: EPSG code.
         datasets: files by granularity: `dates` (named `{date}_{platform}`), `months`, `halves`.
         target: `.tar.gz` to write.
         timeout_s: limit for one temporal command.
+        pack: `link` or `copy`.
 
     Raises:
         GrassError: GRASS is missing or a module failed.
@@ -48,30 +68,66 @@ def build(
         with grass.session(int(zone), folder, location_name(zone), MAPSET) as session:
             for name, paths in datasets.items():
                 lines = []
-                for path in track(paths, f"linking {name}"):
-                    stem = Path(path).stem
-                    raster = f"{name}_{stem}".replace("-", "_")
-                    session.import_raster(f'NETCDF:"{Path(path).resolve()}":class', raster, link=True)
-                    lines.append("|".join([raster, *_span(name, stem)]))
+                for path in track(paths, f"linking {name}" if pack == "link" else f"copying {name}"):
+                    raster = raster_name(name, path)
+                    session.import_raster(
+                        f'NETCDF:"{Path(path).resolve()}":class', raster, link=pack == "link"
+                    )
+                    session.run("r.category", map=raster, separator=":", rules="-", stdin=_CATEGORIES)
+                    lines.append("|".join([raster, *_span(name, Path(path).stem)]))
                 if lines:
                     # The mapset opens with the maps' region, without which temporal modules see nothing.
                     session.run("g.region", raster=lines[0].split("|")[0])
-                session.run(
-                    "t.create",
-                    type="strds",
-                    temporaltype="absolute",
-                    output=name,
-                    title=f"Land cover, {name}",
-                    description="Class codes of Sealwatch",
-                    semantictype="mean",
-                    timeout_s=timeout_s,
-                )
-                if lines:
-                    listing = session.scratch / f"{name}.txt"
-                    listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
-                    session.run("t.register", input=name, file=listing, type="raster", timeout_s=timeout_s)
-        with atomic_path(target) as part, tarfile.open(part, "w:gz") as archive:
+                    _colour(session, lines, CLASS_COLOURS)
+                _register(session, name, lines, timeout_s)
+            halves = datasets.get("halves", [])
+            lines = []
+            for path in halves:
+                raster = raster_name("binary", path)
+                source = raster_name("halves", path)
+                session.run("r.reclass", input=source, output=raster, rules="-", stdin=_RECLASS)
+                lines.append("|".join([raster, *_span("halves", Path(path).stem)]))
+            if lines:
+                _colour(session, lines, ("d9d9d9", "d7191c"))
+            _register(session, "binary", lines, timeout_s)
+        with atomic_path(target) as part, tarfile.open(part, "w:gz", compresslevel=6) as archive:
             archive.add(Path(folder) / location_name(zone), arcname=location_name(zone))
+
+
+def raster_name(dataset: str, path: str | Path) -> str:
+    """Name of a file's map in a dataset: `halves_2021H1`, `dates_2021_06_14_S2A`."""
+    return f"{dataset}_{Path(path).stem}".replace("-", "_")
+
+
+def _colour(session: GrassSession, lines: Sequence[str], colours: Sequence[str]) -> None:
+    rules = "\n".join(
+        f"{code} {':'.join(str(int(colour[n : n + 2], 16)) for n in (0, 2, 4))}"
+        for code, colour in enumerate(colours)
+    )
+    session.run("r.colors", map=[line.split("|")[0] for line in lines], rules="-", stdin=rules)
+
+
+def _register(session: GrassSession, name: str, lines: Sequence[str], timeout_s: float) -> None:
+    session.run(
+        "t.create",
+        type="strds",
+        temporaltype="absolute",
+        output=name,
+        title=DATASETS[name],
+        description="Class codes of Sealwatch" if name != "binary" else "1 and 0; NULL where not observed",
+        semantictype="mean",
+        timeout_s=timeout_s,
+    )
+    if lines:
+        listing = session.scratch / f"{name}.txt"
+        listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        session.run("t.register", input=name, file=listing, type="raster", timeout_s=timeout_s)
+
+
+def _month_end(month: str) -> str:
+    """First day of the next month."""
+    year, number = int(month[:4]), int(month[5:7])
+    return f"{year + number // 12}-{number % 12 + 1:02d}-01"
 
 
 def _span(name: str, stem: str) -> tuple[str, str]:
