@@ -91,8 +91,11 @@ def trained(data: PatchSet, chosen: np.ndarray, settings: Mapping[str, Any]) -> 
     return target
 
 
-def logits(checkpoint: Path, backbone: str, reflectance: np.ndarray) -> np.ndarray:
-    """Logits [n, 10] of a kept checkpoint for uint16 [n, bands, 64, 64] in the order of its bands."""
+def logits(checkpoint: Path, backbone: str, reflectance: np.ndarray, flips: bool = False) -> np.ndarray:
+    """Logits [n, 10] of a kept checkpoint for uint16 [n, bands, 64, 64] in the order of its bands.
+
+    With `flips` the mean over the eight flips and quarter turns of each patch.
+    """
     torchvision_ops.ensure()
     import torch
 
@@ -104,9 +107,8 @@ def logits(checkpoint: Path, backbone: str, reflectance: np.ndarray) -> np.ndarr
     network = build_network(backbone, about["bands"], LAND_COVER_CLASSES, str(checkpoint))
     statistics = np.array(about["band_mean"]), np.array(about["band_std"])
     torch.set_num_threads(threads())
-    return predict_logits(
-        network, Normalisation(about["normalisation"], about["bands"], *statistics), reflectance
-    )
+    normalisation = Normalisation(about["normalisation"], about["bands"], *statistics)
+    return predict_logits(network, normalisation, reflectance, flips)
 
 
 def threads() -> int:

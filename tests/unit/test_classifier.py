@@ -49,6 +49,7 @@ SETTINGS = {
     "centre_mix": 0.0,
     "local_repeats": 1,
     "patch_stride": 64,
+    "test_time_flips": False,
     "seed": 3,
     "device": "cpu",
 }
@@ -330,6 +331,16 @@ def test_training_with_too_little_gpu_memory_halves_the_batch(capfd):
     assert "batches of 16" in capfd.readouterr().err
     with pytest.raises(ModelError, match="smaller network"):
         halving(run, 64, least=32)
+
+
+def test_flips_and_turns_do_not_change_the_mean_answer(folder):
+    network = build_network("resnet10t", SATLAS_BANDS, LAND_COVER_CLASSES, None)
+    normalisation = Normalisation("zscore-dataset", SATLAS_BANDS, np.full(9, 2000.0), np.full(9, 900.0))
+    patches = read_patches(folder, SATLAS_BANDS).reflectance[:3]
+    turned = np.rot90(patches, 1, axes=(2, 3))[..., ::-1].copy()
+    mean = predict_logits(network, normalisation, patches, flips=True)
+    np.testing.assert_allclose(mean, predict_logits(network, normalisation, turned, flips=True), atol=1e-4)
+    assert np.abs(mean - predict_logits(network, normalisation, patches)).max() > 1e-3
 
 
 def test_patches_given_twice_weigh_twice(folder):

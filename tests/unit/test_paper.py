@@ -38,11 +38,14 @@ def paper():
         ("SATLAS MSI", "classifier.weights", "ResNet50_Weights.SENTINEL2_MI_MS_SATLAS"),
         ("each patch is standardised using z-score", "classifier.normalisation", "zscore-patch"),
         ("flips and rotations only", "classifier.jitter", 0),
+        ("flips and rotations only", "classifier.centre_mix", 0),
+        ("predicts, once per patch", "classifier.test_time_flips", False),
         ("aggregates of GRASS", "composites.method", "mode"),
         ("noise removal is future work", "composites.min_confidence", 0),
         ("noise removal is future work", "composites.majority_px", 1),
         ("three consecutive periods", "change.persistence", 3),
         ("consecutive", "change.max_gap", 0),
+        ("nothing is asked of the state before", "change.first_state", 1),
     ],
 )
 def test_each_setting_that_the_paper_names(paper, words, key, value):

@@ -98,7 +98,7 @@ if config["classifier"]["model"] is None:
             settings={
                 k: v
                 for k, v in config["classifier"].items()
-                if k not in ("engine", "precision", "test_time_flips", "local_labels")
+                if k not in ("engine", "precision", "local_labels")
             }
             | {"patch_stride": config["grid"]["patch_stride"]},
         message:

@@ -24,6 +24,7 @@ from torchgeo.trainers import ClassificationTask  # noqa: E402
 
 from ..errors import ConfigError, ModelError  # noqa: E402
 from ..keys import LAND_COVER_CLASSES  # noqa: E402
+from ..symmetry import turned_views  # noqa: E402
 from .augmentation import jitter_reflectance, turn  # noqa: E402
 from .centre_mix import mix_centre  # noqa: E402
 from .network import build_network  # noqa: E402
@@ -153,8 +154,20 @@ def halving(run: Callable[[int], T], batch: int, least: int = _LEAST_BATCH) -> T
         print(f"the GPU's memory is full: going on with batches of {batch}", file=sys.stderr, flush=True)
 
 
-def predict_logits(network: nn.Module, normalisation: Normalisation, reflectance: np.ndarray) -> np.ndarray:
-    """Logits, float32 [n, classes], of uint16 [n, bands, 64, 64] reflectance x 10000."""
+def predict_logits(
+    network: nn.Module, normalisation: Normalisation, reflectance: np.ndarray, flips: bool = False
+) -> np.ndarray:
+    """Logits, float32 [n, classes], of uint16 [n, bands, 64, 64] reflectance x 10000.
+
+    Args:
+        network: maps normalised patches to logits.
+        normalisation: made for it.
+        reflectance: the patches.
+        flips: mean over the eight flips and quarter turns of each patch, as at inference.
+    """
+    if flips:
+        views = turned_views(reflectance, every=True)
+        return np.mean([predict_logits(network, normalisation, view) for view in views], axis=0)
     network = network.eval()
     device = next(network.parameters()).device
 

@@ -28,7 +28,16 @@ from .splits import random_split, spatial_cells, spatial_split
 _CALIBRATION_PATCHES = 128
 """Training patches whose activations set the scales of the int8 model; ONNX Runtime holds all of them at once."""
 
-_HYPERPARAMETERS = ("epochs", "batch_size", "learning_rate", "jitter", "centre_mix", "local_repeats", "seed")
+_HYPERPARAMETERS = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "jitter",
+    "centre_mix",
+    "local_repeats",
+    "test_time_flips",
+    "seed",
+)
 
 
 def train(
@@ -42,7 +51,7 @@ def train(
 
     Two validation sets are put aside before training: whole lon/lat cells (places the network has not
     seen) and, from the rest, patches drawn at random (the usual, more flattering figure). The temperature
-    is fitted on the first.
+    is fitted on the first, with test-time flips where inference uses them.
 
     Args:
         patches: folder of labelled patches with its `index.csv`.
@@ -80,7 +89,7 @@ def train(
     network, normalisation = fit(data, np.repeat(np.flatnonzero(chosen), repeats[chosen]), settings, threads)
     held_out = {"spatial": spatial, "random": random}
     logits = {
-        name: predict_logits(network, normalisation, data.reflectance[which])
+        name: predict_logits(network, normalisation, data.reflectance[which], settings["test_time_flips"])
         for name, which in held_out.items()
     }
     temperature = fit_temperature(logits["spatial"], data.labels[spatial])

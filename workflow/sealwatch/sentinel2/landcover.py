@@ -67,7 +67,7 @@ def classify(
         threads: of the network on the CPU.
         baseline: the step's baseline number.
         engine: `auto`, `onnxruntime` or `openvino`.
-        test_time_flips: average over the four flips of each patch.
+        test_time_flips: average over the eight flips and quarter turns of each patch.
 
     Raises:
         RasterError: the acquisition is damaged or smaller than a patch.

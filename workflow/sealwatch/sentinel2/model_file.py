@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ModelError
 from ..grid import PATCH_PX
 from ..keys import LAND_COVER_CLASSES
+from ..symmetry import turned_views
 from .engines import Engine, check_device, open_engine, run_within_memory
 
 _BATCH = 256
@@ -17,8 +18,8 @@ _BATCH = 256
 
 _MEND = "train it again, or correct classifier.model"
 
-FLIPS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
-"""Steps along y and x of the four flips that `classifier.test_time_flips` averages over."""
+_LEAST_PROBABILITY = 1e-9
+"""Bound below which a probability counts as this, so that its logarithm is finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class LandCoverModel:
         device: `auto` takes a CUDA GPU where there is one, `cpu` never, `gpu` insists.
         threads: of the CPU.
         engine: `auto`, `onnxruntime` or `openvino`, see `engines.open_engine`.
-        test_time_flips: average over the patch and its three flips (`FLIPS`).
+        test_time_flips: average over the eight flips and quarter turns of each patch.
 
     Raises:
         ModelError: the file is absent, damaged, no model of this kind, or has no statistics.
@@ -121,7 +122,7 @@ class LandCoverModel:
         self.batch = _BATCH
         self._arguments = (path, engine, device, described.precision, threads)
         self._engine: Engine | None = None
-        self._flips = FLIPS if test_time_flips else FLIPS[:1]
+        self._flips = test_time_flips
 
     @property
     def engine(self) -> str:
@@ -139,9 +140,12 @@ class LandCoverModel:
         """
         if self._engine is None:
             self._engine = open_engine(*self._arguments)
-        total = np.zeros((len(reflectance), len(LAND_COVER_CLASSES)), dtype=np.float32)
-        for down, right in self._flips:
-            flipped = np.ascontiguousarray(reflectance[:, :, ::down, ::right])
-            part, self.batch = run_within_memory(self._engine.run, flipped, self.batch)
-            total += part
-        return np.round(total / len(self._flips), 4)
+        results = []
+        for view in turned_views(reflectance, self._flips):
+            part, self.batch = run_within_memory(self._engine.run, view, self.batch)
+            results.append(part)
+        if self._flips:
+            # The mean of logarithms is that of the logits, for which the model was calibrated.
+            logs = np.mean([np.log(np.maximum(part, _LEAST_PROBABILITY)) for part in results], axis=0)
+            results = [np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)]
+        return np.round(results[0], 4)
