@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from benchmarks.table import chosen_groups
 
+from . import country_rows
 from .table import Figure, save
 
-GROUPS: dict[tuple[str, ...], Callable[[], list[Figure]]] = {}
+GROUPS: dict[tuple[str, ...], Callable[[], list[Figure]]] = {**country_rows.GROUPS}
 """Names of the figures, and the function that measures them together."""
 
 
