@@ -13,21 +13,21 @@ upper bound, because the part of a single date is in it too. Months have 6 usabl
 and January have none in two of five years. Clouds cover 0 to 60 % of a date, about a fifth on average, in clumps of
 some kilometres.
 
-Dates become months, and months half-years, by `weighted_mean` and `vote`; half-years become 1 and 0 by `reclassify`
-and confirmed gains by `confirm`, as in the rules `month`, `half` and `change`.
+Dates become months, and months half-years, by `Combination`; half-years become 1 and 0 by `reclassify` and confirmed
+gains by `confirm`, as in the rules `month`, `half` and `change`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-from sealwatch.composites.composite import vote, weighted_mean
-from sealwatch.composites.maps import NO_CLASS, LandCoverMap
-from sealwatch.grid import PATCH_PX, Window
+from sealwatch.composites.combine import Combination, Combined
+from sealwatch.composites.maps import NO_CLASS
+from sealwatch.grid import PATCH_PX
 from sealwatch.keys import half_of, half_range, month_range
 
 from .country_flicker import Flicker
@@ -42,8 +42,6 @@ HALVES = half_range("2020-01-01", "2025-10-31")
 HALF_OF_MONTH = np.array([HALVES.index(half_of(month)) for month in MONTHS])
 FIRST_START, LAST_START = MONTHS.index("2021-01"), MONTHS.index("2024-09")
 NOTHING, GAIN, BLIP = 0, 1, 2
-METHODS = ("probability", "mode")
-_COMBINE = {"probability": weighted_mean, "mode": vote}
 _PLACES = BLOCK_PX // PATCH_PX
 _MIN_CLEAR = 0.5
 
@@ -69,8 +67,17 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Composites:
+    """Section `composites` of the configuration."""
+
+    method: str
+    min_confidence: float = 0.0
+    majority_px: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class HalfYears:
-    """Half-year maps of a tile by one method.
+    """Half-year maps of a tile by one setting of the composites.
 
     Attributes:
         land_cover: uint8 [half, cell], 255 = not observed.
@@ -139,14 +146,41 @@ def _probabilities(scores: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=0)
 
 
-def _combined(maps: list[LandCoverMap], counts: np.ndarray, method: str, window: Window) -> LandCoverMap:
-    return LandCoverMap(window, *_COMBINE[method](maps, window.shape), counts)
+class _Series:
+    """Months and half-years of one tile by one setting, as `composite` makes them."""
+
+    def __init__(self, setting: Composites, shape: tuple[int, int]) -> None:
+        self._setting, self._shape = setting, shape
+        self._weighted = setting.method == "probability"
+        self._month, self._half = self._empty(), self._empty()
+        self._halves: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def _empty(self) -> Combination:
+        return Combination(self._setting.method, self._shape, self._setting.min_confidence)
+
+    def add_date(self, land_cover: np.ndarray, probability: np.ndarray, clear: np.ndarray) -> None:
+        self._month.add(land_cover, probability, clear if self._weighted else None, None)
+
+    def end_month(self) -> None:
+        month = self._month.result(self._setting.majority_px)
+        weight = month.observations.astype("f4") if self._weighted else None
+        self._half.add(month.land_cover, month.probability, weight, month.observations)
+        self._month = self._empty()
+
+    def end_half(self) -> None:
+        half: Combined = self._half.result(self._setting.majority_px)
+        impervious = half.probability[IMPERVIOUS].sum(axis=0)
+        self._halves.append((half.land_cover.ravel(), impervious.ravel()))
+        self._half = self._empty()
+
+    def half_years(self) -> HalfYears:
+        return HalfYears(*(np.stack(maps) for maps in zip(*self._halves, strict=True)))
 
 
 def half_years(
-    views: Views, land: Land, flicker: Flicker, history: History, tile: int
-) -> dict[str, HalfYears]:
-    """Take one tile from its dates to its half-year maps, by both methods.
+    views: Views, land: Land, flicker: Flicker, history: History, tile: int, settings: Sequence[Composites]
+) -> list[HalfYears]:
+    """Take one tile from its dates to its half-year maps, by several settings of the composites.
 
     Args:
         views: the network's answers at one stride.
@@ -154,41 +188,28 @@ def half_years(
         flicker: deviations of the same network.
         history: of all tiles.
         tile: number of the tile.
+        settings: of the composites; the result is in their order.
     """
-    centres = np.s_[MARGIN_PX + PATCH_PX // 2 : -MARGIN_PX : PATCH_PX]
+    centres = slice(MARGIN_PX + PATCH_PX // 2, -MARGIN_PX, PATCH_PX)
     sealed = IMPERVIOUS[land.classes[centres, centres]].ravel()
-    size = views.stride * 10
-    window = Window(32633, 0, views.edge * size, size, views.edge, views.edge)
-    months: dict[str, list[LandCoverMap]] = {method: [] for method in METHODS}
-    results: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {method: [] for method in METHODS}
+    shape = (views.edge, views.edge)
+    series = [_Series(setting, shape) for setting in settings]
     for number, dates in enumerate(_dates(tile, flicker, sealed)):
         there = (
-            (history.role[tile] != NOTHING) & (history.start[tile] <= number) & (number < history.end[tile])
+            (history.start[tile] <= number) & (number < history.end[tile]) & (history.role[tile] != NOTHING)
         )
         after = (views.seen >= 0) & there[views.seen]
         base = np.where(after, views.after.T, views.before.T)
-        maps, counts = [], np.zeros(window.shape, "f4")
         for date in dates:
             clear = date.clear_fraction[views.place]
             observed = clear >= _MIN_CLEAR
             probability = _probabilities(base + date.deviation.T[:, views.place])
             land_cover = np.where(observed, probability.argmax(axis=0), NO_CLASS).astype("u1")
             probability[:, ~observed] = np.nan
-            counts += observed.reshape(window.shape)
-            cells = (
-                probability.reshape(-1, *window.shape),
-                *(v.reshape(window.shape) for v in (land_cover, clear)),
-            )
-            maps.append(LandCoverMap(window, *cells))
-        last = number + 1 == len(MONTHS) or HALF_OF_MONTH[number + 1] != HALF_OF_MONTH[number]
-        for method in METHODS:
-            months[method].append(_combined(maps, counts, method, window))
-            if last:
-                half = _combined(months[method], counts, method, window)
-                months[method] = []
-                impervious = half.probability[IMPERVIOUS].sum(axis=0)
-                results[method].append((half.land_cover.ravel(), impervious.ravel()))
-    return {
-        method: HalfYears(np.stack([m for m, _ in halves]), np.stack([p for _, p in halves]))
-        for method, halves in results.items()
-    }
+            for one in series:
+                one.add_date(land_cover.reshape(shape), probability.reshape(-1, *shape), clear.reshape(shape))
+        for one in series:
+            one.end_month()
+            if number + 1 == len(MONTHS) or HALF_OF_MONTH[number + 1] != HALF_OF_MONTH[number]:
+                one.end_half()
+    return [one.half_years() for one in series]

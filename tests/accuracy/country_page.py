@@ -87,6 +87,8 @@ def _variants(rows: _Rows) -> list[str]:
 def _goal(rows: _Rows) -> list[str]:
     settings = {"pure": "", "mixed": "_mixed"}
     for network, suffix in tuple(settings.items()):
+        settings[f"{network}, majority_px 3"] = f"{suffix}_prior"
+        settings[f"{network}, min_confidence 0.7"] = f"{suffix}_sure"
         for percent in (60, 70, 80, 90):
             settings[f"{network}, confidence from 0.{percent // 10}"] = f"{suffix}_c{percent}"
     met = []
@@ -105,6 +107,8 @@ def _choices(rows: _Rows) -> list[str]:
         for text, end in (
             ("as configured", ""),
             *((f"confidence from 0.{t // 10}", f"_c{t}") for t in (60, 70, 80, 90)),
+            ("composites with majority_px 3", "_prior"),
+            ("composites with min_confidence 0.7", "_sure"),
             ("persistence 2", "_p2"),
             ("persistence 4", "_p4"),
         ):

@@ -1,8 +1,9 @@
 """Figures of the synthetic country: strides, composite methods, sizes of change, sources of false gains.
 
 Names: `country_s{stride}_{figure}{variant}`. Variants: none = probability composites and the network trained on pure
-patches; `_mode` = mode composites; `_mixed` = the network trained with `mix_centre`; `_c70` = gains with a mean
-impervious probability of at least 0.70; `_p2`, `_p4` = persistence of 2 or 4 half-years instead of 3.
+patches; `_mode` = mode composites; `_mixed` = the network trained with `mix_centre`; `_prior` = composites with
+`majority_px: 3`; `_sure` = composites with `min_confidence: 0.7`; `_c70` = gains with a mean impervious probability of
+at least 0.70 from start to confirmation; `_p2`, `_p4` = persistence of 2 or 4 half-years instead of 3.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ import numpy as np
 from sealwatch.files import value_digest
 
 from . import country_land
-from .country import GAIN, METHODS, SEED, TILES, History, draw_history, half_years
+from .country import GAIN, SEED, TILES, Composites, History, draw_history, half_years
 from .country_flicker import Flicker, describe, measure_flicker
 from .country_land import Land, make_land
 from .country_networks import CACHE, Network, read_split, train_network
 from .country_page import write_country_page
-from .country_score import SOURCES, Score, confirmed_gains, score
-from .country_views import view
+from .country_score import SOURCES, Gains, Score, confirmed_gains, score
+from .country_views import Views, view
 from .response import POSITIONS, SIZES_HA, response, seen_share
 from .table import REAL_DATA_DIR, Figure, not_run, share
 
@@ -33,6 +34,13 @@ THRESHOLDS = (0.6, 0.7, 0.8, 0.9)
 LAND_SEED = 1
 PAPER_CHANGED_SHARE = 99 / 20271
 """Changed share of the paper's study area."""
+SETTINGS = {
+    "": Composites("probability"),
+    "_mode": Composites("mode"),
+    "_prior": Composites("probability", majority_px=3),
+    "_sure": Composites("probability", min_confidence=0.7),
+}
+"""Composites; the last two at stride 16 alone."""
 _NETWORKS = {"": False, "_mixed": True}
 _MAIN = tuple(
     f"country_s{s}_{what}" for s in STRIDES for what in ("users", "producers", "producers_2ha", "half_error")
@@ -130,32 +138,48 @@ def _of_network(
         began = time.monotonic()
         views = view(network, land, land_key, stride, CACHE)
         _note(f"{network.model.name}: cells of stride {stride} classified", began)
-        tiles = [half_years(views, land, flicker, history, tile) for tile in range(TILES)]
+        names = [name for name in SETTINGS if stride == 16 or name in ("", "_mode")]
+        settings = [SETTINGS[name] for name in names]
+        tiles = [half_years(views, land, flicker, history, tile, settings) for tile in range(TILES)]
         _note(f"stride {stride}: {TILES} tiles taken to half-years", began)
+
+        def scored(gains: Gains, views: Views = views) -> Score:
+            return score(gains, views, history, land.hectares)
+
         prefix = f"country_s{stride}"
-        for method in METHODS:
-            series = [tile[method] for tile in tiles]
-            end = variant if method == "probability" else f"{variant}_mode"
-            said = f"{method} composites, {network.text}; 2,000 changes at {land.boxes.shape[0]} sites of a block"
+        for number, name in enumerate(names):
+            series = [tile[number] for tile in tiles]
+            end = variant + name
+            said = f"{_composites_text(SETTINGS[name])}, {network.text}; 2,000 changes of {len(land.boxes)} sites"
             gains = confirmed_gains(series, PERSISTENCE, MAX_GAP)
-            result = score(gains, views, history, land.hectares)
+            result = scored(gains)
             yield from _whole(result, prefix, end, said)
-            if method != "probability":
+            if name:
                 continue
             yield from _details(result, prefix, end, said, changed)
             if stride != 16:
                 continue
             for threshold in THRESHOLDS:
-                kept = score(gains.where(gains.confidence >= threshold), views, history, land.hectares)
+                kept = scored(gains.where(gains.confidence >= threshold))
                 text = f"gains with a mean impervious probability of at least {threshold:g}; {said}"
-                name = f"{end}_c{100 * threshold:.0f}"
-                yield from _users(kept, prefix, name, text)
-                yield from _producers(kept, prefix, name, text)
+                yield from _goals(kept, prefix, f"{end}_c{100 * threshold:.0f}", text)
             for persistence in (2, 4):
-                other = score(confirmed_gains(series, persistence, MAX_GAP), views, history, land.hectares)
-                text = f"persistence {persistence}; {said}"
-                yield from _users(other, prefix, f"{end}_p{persistence}", text)
-                yield from _producers(other, prefix, f"{end}_p{persistence}", text)
+                other = scored(confirmed_gains(series, persistence, MAX_GAP))
+                yield from _goals(
+                    other, prefix, f"{end}_p{persistence}", f"persistence {persistence}; {said}"
+                )
+
+
+def _composites_text(setting: Composites) -> str:
+    text = f"{setting.method} composites"
+    if setting.majority_px > 1:
+        text += f", majority_px {setting.majority_px}"
+    return text + (f", min_confidence {setting.min_confidence:g}" if setting.min_confidence else "")
+
+
+def _goals(result: Score, prefix: str, variant: str, said: str) -> Iterator[Figure]:
+    yield from _users(result, prefix, variant, said)
+    yield from _producers(result, prefix, variant, said)
 
 
 def _changed_share(land: Land, history: History) -> float:

@@ -37,7 +37,7 @@ class Gains:
         tile: number of the tile.
         cell: number of the cell.
         start: index of the half-year.
-        confidence: mean impervious probability from the start until the reversal or the end.
+        confidence: mean impervious probability of the half-years from the start to the confirmation.
     """
 
     tile: np.ndarray
@@ -57,9 +57,8 @@ def confirmed_gains(tiles: list[HalfYears], persistence: int, max_gap: int) -> G
         runs = confirm(reclassify(halves.land_cover), persistence, max_gap)
         number, cell = np.nonzero(runs.start != NONE)
         start = runs.start[number, cell]
-        end = runs.reversal[number, cell]
         index = np.arange(len(halves.land_cover))[:, None]
-        during = (index >= start) & ((index < end) | (end == NONE))
+        during = (index >= start) & (index <= runs.confirmed[number, cell])
         impervious = np.where(during, halves.impervious[:, cell], np.nan)
         confidence = np.nanmean(impervious, axis=0) if len(cell) else np.zeros(0)
         parts.append((np.full(len(cell), tile), cell, start, confidence))
