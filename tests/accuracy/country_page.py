@@ -107,6 +107,7 @@ def _choices(rows: _Rows) -> list[str]:
         for text, end in (
             ("as configured", ""),
             *((f"confidence from 0.{t // 10}", f"_c{t}") for t in (60, 70, 80, 90)),
+            ("no season, years and dates (not a setting: what they cost)", "_still"),
             ("composites with majority_px 3", "_prior"),
             ("composites with min_confidence 0.7", "_sure"),
             ("persistence 2", "_p2"),

@@ -1,29 +1,33 @@
 """Figures of the synthetic country: strides, composite methods, sizes of change, sources of false gains.
 
-Names: `country_s{stride}_{figure}{variant}`. Variants: none = probability composites and the network trained on pure
-patches; `_mode` = mode composites; `_mixed` = the network trained with `mix_centre`; `_prior` = composites with
-`majority_px: 3`; `_sure` = composites with `min_confidence: 0.7`; `_c70` = gains with a mean impervious probability of
-at least 0.70 from start to confirmation; `_p2`, `_p4` = persistence of 2 or 4 half-years instead of 3.
+Names: `country_s{stride}_{figure}{variant}`. Variants: none = probability composites, network trained on pure patches;
+`_mixed` = network trained with `classifier.centre_mix`; `_mode` = mode composites; `_prior` = composites with
+`majority_px: 3`; `_sure` = composites with `min_confidence: 0.7`; `_still` = no deviations of season, year and date;
+`_c70` = gains with a mean impervious probability of at least 0.70 from start to confirmation; `_p2`, `_p4` =
+persistence of 2 or 4 half-years instead of 3.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from sealwatch.files import value_digest
 
 from . import country_land
-from .country import GAIN, SEED, TILES, Composites, History, draw_history, half_years
+from .country import GAIN, SEED, TILES, Composites, HalfYears, History, draw_history, half_years
 from .country_flicker import Flicker, describe, measure_flicker
 from .country_land import Land, make_land
-from .country_networks import CACHE, Network, read_split, train_network
+from .country_networks import Network, read_split, train_network
 from .country_page import write_country_page
 from .country_score import SOURCES, Gains, Score, confirmed_gains, score
 from .country_views import Views, view
+from .networks import KEPT
 from .response import POSITIONS, SIZES_HA, response, seen_share
 from .table import REAL_DATA_DIR, Figure, not_run, share
 
@@ -42,6 +46,7 @@ SETTINGS = {
 }
 """Composites; the last two at stride 16 alone."""
 _NETWORKS = {"": False, "_mixed": True}
+_FOLDERS = ("eurosat_ms", "eurosat_rgb", "s2_l2a_series", "slovenia_s2_l1c_eolearn")
 _MAIN = tuple(
     f"country_s{s}_{what}" for s in STRIDES for what in ("users", "producers", "producers_2ha", "half_error")
 )
@@ -136,11 +141,11 @@ def _of_network(
     changed = float(_changed_share(land, history))
     for stride in STRIDES:
         began = time.monotonic()
-        views = view(network, land, land_key, stride, CACHE)
-        _note(f"{network.model.name}: cells of stride {stride} classified", began)
+        views = view(network, land, land_key, stride, KEPT)
+        _note(f"cells of stride {stride} classified", began)
         names = [name for name in SETTINGS if stride == 16 or name in ("", "_mode")]
         settings = [SETTINGS[name] for name in names]
-        tiles = [half_years(views, land, flicker, history, tile, settings) for tile in range(TILES)]
+        tiles = _all_tiles(views, land, flicker, history, settings)
         _note(f"stride {stride}: {TILES} tiles taken to half-years", began)
 
         def scored(gains: Gains, views: Views = views) -> Score:
@@ -159,6 +164,9 @@ def _of_network(
             yield from _details(result, prefix, end, said, changed)
             if stride != 16:
                 continue
+            still = _all_tiles(views, land, flicker.stilled(), history, [SETTINGS[""]])
+            unmoved = scored(confirmed_gains([tile[0] for tile in still], PERSISTENCE, MAX_GAP))
+            yield from _goals(unmoved, prefix, f"{end}_still", f"without season, years and dates; {said}")
             for threshold in THRESHOLDS:
                 kept = scored(gains.where(gains.confidence >= threshold))
                 text = f"gains with a mean impervious probability of at least {threshold:g}; {said}"
@@ -168,6 +176,16 @@ def _of_network(
                 yield from _goals(
                     other, prefix, f"{end}_p{persistence}", f"persistence {persistence}; {said}"
                 )
+
+
+def _all_tiles(
+    views: Views, land: Land, flicker: Flicker, history: History, settings: list[Composites]
+) -> list[list[HalfYears]]:
+    def one(tile: int) -> list[HalfYears]:
+        return half_years(views, land, flicker, history, tile, settings)
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return list(pool.map(one, range(TILES)))
 
 
 def _composites_text(setting: Composites) -> str:
@@ -189,17 +207,18 @@ def _changed_share(land: Land, history: History) -> float:
 
 def measure() -> list[Figure]:
     """Train or fetch both networks, measure their answers, run the country and write its page."""
-    if not (REAL_DATA_DIR / "eurosat_ms").is_dir() or not (REAL_DATA_DIR / "s2_l2a_series").is_dir():
-        return not_run(_MAIN, "no REAL_DATA_DIR/eurosat_ms or s2_l2a_series")
+    missing = [name for name in _FOLDERS if not (REAL_DATA_DIR / name).is_dir()]
+    if missing:
+        return not_run(_MAIN, f"no REAL_DATA_DIR/{', '.join(missing)}")
     began = time.monotonic()
-    patches, held_out = read_split(REAL_DATA_DIR)
+    patches, held_out = read_split()
     land, history = make_land(patches, held_out, LAND_SEED), draw_history()
     described = [country_land.BLOCK_PX, country_land.FOOTPRINTS, LAND_SEED, country_land.VERSION]
     land_key = value_digest([patches.digest, np.flatnonzero(held_out).tolist(), described])
     _note("land drawn", began)
     figures: list[Figure] = []
     for variant, mixed in _NETWORKS.items():
-        network = train_network(patches, held_out, mixed, CACHE)
+        network = train_network(patches, held_out, mixed)
         _note(f"{network.text}: {network.accuracy:.3f} of held-out patches right", began)
         n, right = network.held_out, round(network.accuracy * network.held_out)
         figures.append(share(f"country_patches{variant}", right, n, f"held-out pure patches; {network.text}"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from sealwatch.files import atomic_path, file_digest, value_digest
+from sealwatch.files import atomic_path, value_digest
 from sealwatch.grid import PATCH_PX
 
 from .country_flicker import log_scores
@@ -81,7 +81,7 @@ def _classified(network: Network, image: np.ndarray, stride: int, cells: np.ndar
     row, col = np.divmod(cells, BLOCK_PX // stride)
     parts = [
         network.classify(np.ascontiguousarray(patches[:, r, c].swapaxes(0, 1)))
-        for r, c in zip(*(np.array_split(v, len(cells) // 2000 + 1) for v in (row, col)), strict=True)
+        for r, c in zip(*(np.array_split(v, len(cells) // 4096 + 1) for v in (row, col)), strict=True)
     ]
     return log_scores(np.concatenate(parts))
 
@@ -103,7 +103,7 @@ def view(network: Network, land: Land, land_key: str, stride: int, folder: Path)
     beside = _any(sealed, reach + MARGIN_PX, PATCH_PX)
     centre = (first + stride // 2) // PATCH_PX
     place = (centre[:, None] * (BLOCK_PX // PATCH_PX) + centre).ravel()
-    key = value_digest([file_digest(network.model), land_key, stride])[7:19]
+    key = value_digest([network.checkpoint.name, network.temperature, land_key, stride])[7:19]
     file = folder / f"views_{key}.npz"
     if not file.is_file():
         before = _classified(network, land.before, stride, np.arange(len(seen)))
