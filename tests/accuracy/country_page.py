@@ -108,6 +108,7 @@ def _choices(rows: _Rows) -> list[str]:
             ("as configured", ""),
             *((f"confidence from 0.{t // 10}", f"_c{t}") for t in (60, 70, 80, 90)),
             ("no season, years and dates (not a setting: what they cost)", "_still"),
+            *((f"rise from 0.{t // 10} (not a setting yet)", f"_r{t}") for t in (30, 40, 50, 60)),
             ("composites with majority_px 3", "_prior"),
             ("composites with min_confidence 0.7", "_sure"),
             ("persistence 2", "_p2"),

@@ -3,8 +3,9 @@
 Names: `country_s{stride}_{figure}{variant}`. Variants: none = probability composites, network trained on pure patches;
 `_mixed` = network trained with `classifier.centre_mix`; `_mode` = mode composites; `_prior` = composites with
 `majority_px: 3`; `_sure` = composites with `min_confidence: 0.7`; `_still` = no deviations of season, year and date;
-`_c70` = gains with a mean impervious probability of at least 0.70 from start to confirmation; `_p2`, `_p4` =
-persistence of 2 or 4 half-years instead of 3.
+`_c70` = gains with a mean impervious probability of at least 0.70 from start to confirmation; `_r40` = gains
+where this is at least 0.40 more than in the three half-years before; `_p2`, `_p4` = persistence of 2 or 4 half-years
+instead of 3.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ STRIDES = (64, 32, 16)
 PERSISTENCE, MAX_GAP = 3, 1
 CLASSES_HA = ((0.4, 1), (1, 2), (2, 5), (5, 10), (10, 40))
 THRESHOLDS = (0.6, 0.7, 0.8, 0.9)
+RISES = (0.3, 0.4, 0.5, 0.6)
 LAND_SEED = 1
 PAPER_CHANGED_SHARE = 99 / 20271
 """Changed share of the paper's study area."""
@@ -171,6 +173,10 @@ def _of_network(
                 kept = scored(gains.where(gains.confidence >= threshold))
                 text = f"gains with a mean impervious probability of at least {threshold:g}; {said}"
                 yield from _goals(kept, prefix, f"{end}_c{100 * threshold:.0f}", text)
+            for rise in RISES:
+                kept = scored(gains.where(gains.rise >= rise))
+                text = f"gains whose mean impervious probability rises by at least {rise:g}; {said}"
+                yield from _goals(kept, prefix, f"{end}_r{100 * rise:.0f}", text)
             for persistence in (2, 4):
                 other = scored(confirmed_gains(series, persistence, MAX_GAP))
                 yield from _goals(

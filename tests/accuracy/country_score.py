@@ -38,16 +38,26 @@ class Gains:
         cell: number of the cell.
         start: index of the half-year.
         confidence: mean impervious probability of the half-years from the start to the confirmation.
+        rise: that, less the mean impervious probability of up to three half-years before the start.
     """
 
     tile: np.ndarray
     cell: np.ndarray
     start: np.ndarray
     confidence: np.ndarray
+    rise: np.ndarray
 
     def where(self, kept: np.ndarray) -> Gains:
         """Some of them, bool [gain]."""
-        return Gains(self.tile[kept], self.cell[kept], self.start[kept], self.confidence[kept])
+        return Gains(
+            *(values[kept] for values in (self.tile, self.cell, self.start, self.confidence, self.rise))
+        )
+
+
+def _mean(values: np.ndarray, some: np.ndarray) -> np.ndarray:
+    # Mean over the observed ones of some half-years, [half, gain] to [gain].
+    counted = some & ~np.isnan(values)
+    return np.where(counted, values, 0).sum(axis=0) / np.maximum(counted.sum(axis=0), 1)
 
 
 def confirmed_gains(tiles: list[HalfYears], persistence: int, max_gap: int) -> Gains:
@@ -59,9 +69,9 @@ def confirmed_gains(tiles: list[HalfYears], persistence: int, max_gap: int) -> G
         start = runs.start[number, cell]
         index = np.arange(len(halves.land_cover))[:, None]
         during = (index >= start) & (index <= runs.confirmed[number, cell])
-        impervious = np.where(during, halves.impervious[:, cell], np.nan)
-        confidence = np.nanmean(impervious, axis=0) if len(cell) else np.zeros(0)
-        parts.append((np.full(len(cell), tile), cell, start, confidence))
+        before = (index < start) & (index >= start - 3)
+        confidence, earlier = (_mean(halves.impervious[:, cell], some) for some in (during, before))
+        parts.append((np.full(len(cell), tile), cell, start, confidence, confidence - earlier))
     return Gains(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 

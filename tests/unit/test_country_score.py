@@ -102,6 +102,7 @@ def test_right_and_false_are_all_gains(views, history):
 def test_confidence_is_the_mean_since_the_start():
     gains = confirmed_gains(maps((2, 0, START_HALF)), 3, 1)
     np.testing.assert_allclose(gains.confidence, [0.9], rtol=1e-6)
+    np.testing.assert_allclose(gains.rise, [0.8], rtol=1e-6)
     assert gains.start.tolist() == [START_HALF]
 
 
