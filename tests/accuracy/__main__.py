@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from benchmarks.table import chosen_groups
 
-from . import inference_rows, landcover_rows, series_rows
+from . import country_rows, inference_rows, landcover_rows, series_rows
 from .table import Figure, save
 
 GROUPS: dict[tuple[str, ...], Callable[[], list[Figure]]] = {
     **landcover_rows.GROUPS,
     **inference_rows.GROUPS,
     **series_rows.GROUPS,
+    **country_rows.GROUPS,
 }
 """Names of the figures, and the function that measures them together."""
 
