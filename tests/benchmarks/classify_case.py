@@ -36,7 +36,7 @@ ACCURATE = "tf_efficientnet_lite0"
 """Backbone whose pretrained weights are at hand."""
 
 CALIBRATION = 128
-EPOCHS = 20
+EPOCHS = 12
 FINE, COARSE = ("B02", "B03", "B04", "B08"), ("B05", "B06", "B07", "B11", "B12")
 
 
