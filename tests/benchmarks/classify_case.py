@@ -101,7 +101,7 @@ def trained(backbone: str, patches: PatchSet) -> Network:
         }  # fmt: skip
         if backbone == ACCURATE and real_patches():
             settings |= {"weights": pretrained_weights(), "learning_rate": 0.0005, "jitter": 0.03}
-        network, normalisation = fit(patches, ~held_out, settings, 2)
+        network, normalisation = fit(patches, ~held_out, settings, len(os.sched_getaffinity(0)))
         classifier = ReflectanceClassifier(normalisation, network, 1.0)
         metadata = {
             "sealwatch_model": "landcover",
