@@ -9,7 +9,7 @@ with logged(snakemake.log[0]):
         labels=snakemake.input.labels,
         scenes=snakemake.input.scenes,
         bands=snakemake.params.bands,
-        clear=snakemake.params.clear,
+        clear=snakemake.params.clear_ground,
         target=snakemake.output.patches,
         baseline=snakemake.params.baseline,
     )

@@ -1,6 +1,7 @@
 """What a user sees when something is wrong: one clear line, no traceback, no half-written target."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -217,3 +218,23 @@ def test_one_bad_scene_does_not_hold_up_the_others_and_is_taken_up_later(site):
     assert code == 0, output
     assert bad.exists()
     assert "1 of 1 steps" in output
+
+
+def test_the_plan_lists_the_download_and_the_labelled_scenes(site):
+    folder, config, run = site
+    config["classifier"] |= {"patches": None, "local_labels": str(folder / "labels.gpkg")}
+    labels = gpd.GeoDataFrame(
+        {"class": ["Forest"], "tile": [TILE], "date": [DATE], "platform": [PLATFORM]},
+        geometry=[shapely.Point(497200, 5119400)],
+        crs=32633,
+    )
+    labels.to_file(folder / "labels.gpkg", layer="labels", driver="GPKG")
+    code, output = run("-n", f"{folder}/results/models/landcover.int8.onnx")
+    assert code == 0, output
+    planned = dict(re.findall(r"^(\w+) +(\d+)$", output, re.M))
+    assert planned.keys() >= {"eurosat", "ingest", "label_patches", "train_classifier"}
+    labels.assign(**{"class": "Wood"}).to_file(folder / "labels.gpkg", layer="labels", driver="GPKG")
+    code, output = run("-n")
+    assert code != 0
+    assert "row 1 has class 'Wood'" in output
+    assert "Traceback (most recent" not in output

@@ -29,12 +29,7 @@ if config["classifier"]["model"] is None and config["classifier"]["local_labels"
         """Patches of the user's own scenes under labelled points and polygons."""
         input:
             labels=config["classifier"]["local_labels"],
-            scenes=[
-                result(f"acquisition/{scene}.h5")
-                for scene in local_labels.labelled_scenes(
-                    config["classifier"]["local_labels"]
-                )
-            ],
+            scenes=labelled_scenes(),
         output:
             patches=result("models/local_patches.h5"),
         log:
@@ -49,7 +44,7 @@ if config["classifier"]["model"] is None and config["classifier"]["local_labels"
         params:
             baseline=1,
             bands=config["classifier"]["bands"],
-            clear={
+            clear_ground={
                 k: config["sentinel2"][k]
                 for k in ("min_clear_fraction", "unclear_scl", "cloud_dilation_m")
             },

@@ -60,6 +60,15 @@ def classifier_model():
     return result(f"models/landcover{ending}")
 
 
+def labelled_scenes():
+    """Acquisitions that carry labels for the local adaptation of the network."""
+    try:
+        scenes = local_labels.labelled_scenes(config["classifier"]["local_labels"])
+    except SealwatchError as error:
+        raise WorkflowError(str(error)) from None
+    return [result(f"acquisition/{scene}.h5") for scene in scenes]
+
+
 def month_span(month):
     """First and last day of a month within the period."""
     days = keys.days_of_month(month)
