@@ -1,6 +1,7 @@
 """The rules from mosaics to the catalogue, run by Snakemake on small land-cover files in place of classified scenes."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -123,14 +124,7 @@ def test_a_new_scene_remakes_its_month_its_half_year_and_what_lies_above(site):
     site.add("33TWM", "2021-11-05", "S2B")
     shown = site.run("-n")
     text = shown.stdout + shown.stderr
-    for name, number in (
-        ("mosaic", 1),
-        ("month", 1),
-        ("half", 1),
-        ("cog", 1),
-        ("cog_change", 1),
-        ("change", 1),
-    ):
-        assert f"\n{name} " in text, name
-        (line,) = (x for x in text.splitlines() if x.split() == [name, str(number)])
-        assert line
+    # The table of jobs is printed before and after the list.
+    planned = dict(re.findall(r"^(\w+) +(\d+)$", text, re.M))
+    for name in ("mosaic", "month", "half", "cog", "cog_change", "change"):
+        assert planned.get(name) == "1", text
