@@ -25,7 +25,7 @@ from sealwatch.files import file_digest
 from sealwatch.grid import Window
 from sealwatch.keys import LAND_COVER_CLASSES
 from sealwatch.read_ahead import read_ahead
-from sealwatch.sentinel2.engines import open_engine, run_within_memory
+from sealwatch.sentinel2.engines import has_vnni, open_engine, run_within_memory
 from sealwatch.sentinel2.landcover import classify
 from sealwatch.sentinel2.model_file import LandCoverModel, read_description
 from sealwatch.sentinel2.patch_strips import patch_grid
@@ -116,18 +116,29 @@ def result(path: Path) -> tuple[np.ndarray, dict[str, str]]:
 
 
 def test_both_engines_agree_and_are_named_in_the_result(tmp_path, scene, network, int8):
-    found = {}
+    found, chosen = {}, "openvino" if has_vnni() else "onnxruntime"
     for engine in ("onnxruntime", "openvino", "auto"):
         for model, precision in ((network, "fp32"), (int8, "int8")):
             target = tmp_path / f"{engine}.h5"
             classify(scene, model, target, SETTINGS, 32, engine=engine)
             found[engine, precision], attributes = result(target)
-            assert attributes["engine"] == ("openvino" if engine == "auto" else engine)
+            assert attributes["engine"] == (chosen if engine == "auto" else engine)
             assert attributes["precision"] == precision
     for precision, tolerance in (("fp32", 2e-4), ("int8", 0.05)):
         a, b = found["onnxruntime", precision], found["openvino", precision]
         np.testing.assert_allclose(a, b, atol=tolerance)
-        np.testing.assert_array_equal(b, found["auto", precision])
+        np.testing.assert_array_equal(found[chosen, precision], found["auto", precision])
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [("fma avx2 avx_vnni", True), ("avx512f avx512_vnni", True), ("avx2 avx512f", False), (None, False)],
+)
+def test_processors_with_vnni_are_known_by_their_flags(tmp_path, flags, expected):
+    described = tmp_path / "cpuinfo"
+    if flags is not None:
+        described.write_text(f"processor : 0\nflags : fpu {flags}\n")
+    assert has_vnni(described) == expected
 
 
 def test_openvino_gives_the_same_bytes_for_any_number_of_threads(tmp_path, scene, int8):
@@ -346,7 +357,7 @@ def test_onnx_runtime_itself_out_of_memory_is_recognised(tmp_path):
     code = """
 import resource, sys
 import numpy as np
-from sealwatch.sentinel2.engines import open_engine, run_within_memory
+from sealwatch.sentinel2.engines import has_vnni, open_engine, run_within_memory
 engine = open_engine(sys.argv[1], "onnxruntime", "cpu", "fp32", 1)
 patches = np.ones((1024, 3, 64, 64), np.float32)
 few = engine.run(patches[:2])
