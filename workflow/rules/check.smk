@@ -1,28 +1,5 @@
 """Beside stage 4. month, half and change of a zone, done again by GRASS on a sample -> check/{zone}.json."""
 
-CHECK = config["check"]
-
-
-def newest(periods):
-    """The periods whose composites are checked, newest first."""
-    return periods[::-1][: CHECK["sample_periods"]]
-
-
-def checked_months(zone):
-    """Months with scenes whose composites are checked; without any, the newest empty one."""
-    return newest([m for m in MONTHS if mosaics_of(zone, m)] or MONTHS)
-
-
-def checked_halves(zone):
-    """The same for half-years."""
-    seen = [h for h in HALVES if any(mosaics_of(zone, m) for m in keys.months_of(h))]
-    return newest(seen or HALVES)
-
-
-def parts_of(half):
-    """Months of a half-year within the period."""
-    return [m for m in keys.months_of(half) if m in MONTHS]
-
 
 rule check_grass:
     """Composites and the change rule again in GRASS on a sample; any difference stops with file and cell."""
@@ -57,7 +34,7 @@ rule check_grass:
         runtime=60,
     params:
         baseline=1,
-        results=RESULTS,
+        results=lambda w, input: os.path.dirname(os.path.dirname(input.grid)),
         months=lambda w: {m: mosaics_of(w.zone, m) for m in checked_months(w.zone)},
         halves=lambda w: {h: parts_of(h) for h in checked_halves(w.zone)},
         composites=config["composites"],

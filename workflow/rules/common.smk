@@ -123,3 +123,27 @@ def newest_scenes(zone, per_tile=3):
         result(f"acquisition/{t}/{d}_{p}.h5")
         for t, d, p in sorted(chosen, key=lambda s: s[1], reverse=True)
     ]
+
+
+CHECK = config["check"]
+
+
+def newest(periods):
+    """The periods whose composites are checked, newest first."""
+    return periods[::-1][: CHECK["sample_periods"]]
+
+
+def checked_months(zone):
+    """Months with scenes whose composites are checked; without any, the newest empty one."""
+    return newest([m for m in MONTHS if mosaics_of(zone, m)] or MONTHS)
+
+
+def checked_halves(zone):
+    """The same for half-years."""
+    seen = [h for h in HALVES if any(mosaics_of(zone, m) for m in keys.months_of(h))]
+    return newest(seen or HALVES)
+
+
+def parts_of(half):
+    """Months of a half-year within the period."""
+    return [m for m in keys.months_of(half) if m in MONTHS]

@@ -183,7 +183,7 @@ rule stac_catalogue:
         runtime=10,
     params:
         baseline=1,
-        project=config["project"],
+        project=lambda w: config["project"],  # no path, though it may be the beginning of one
         attribution=config["attribution"],
     message:
         "STAC catalogue"
