@@ -41,7 +41,6 @@ rule check_grass:
         rule={
             key: config["change"][key]
             for key in ("persistence", "max_gap", "first_state")
-            if key in config["change"]
         },
         sample_cells=CHECK["sample_cells"],
     message:

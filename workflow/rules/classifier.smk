@@ -44,10 +44,7 @@ if config["classifier"]["model"] is None and config["classifier"]["local_labels"
         params:
             baseline=1,
             bands=config["classifier"]["bands"],
-            clear_ground={
-                k: config["sentinel2"][k]
-                for k in ("min_clear_fraction", "unclear_scl", "cloud_dilation_m")
-            },
+            clear_ground=CLEAR_GROUND,
         message:
             "Cutting local patches"
         script:

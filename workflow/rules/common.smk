@@ -4,6 +4,10 @@ RESULTS = config["results"].rstrip("/")
 TILES = inventory.known_tiles(config["catalogue"]["tiles"], f"{RESULTS}/inventory")
 ZONES = sorted({keys.zone_of_tile(tile) for tile in TILES})
 PERIOD = config["period"]
+CLEAR_GROUND = {
+    key: config["sentinel2"][key]
+    for key in ("min_clear_fraction", "unclear_scl", "cloud_dilation_m")
+}
 ORTHOPHOTO = config["orthophoto"]
 MONTHS = keys.month_range(PERIOD["start"], PERIOD["end"])
 HALVES = keys.half_range(PERIOD["start"], PERIOD["end"])

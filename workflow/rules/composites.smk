@@ -72,11 +72,7 @@ rule month:
 rule half:
     """Composite of a half-year from its months."""
     input:
-        months=lambda w: [
-            result(f"month/{w.zone}/{m}.h5")
-            for m in keys.months_of(w.half)
-            if m in MONTHS
-        ],
+        months=lambda w: [result(f"month/{w.zone}/{m}.h5") for m in parts_of(w.half)],
         grid=result("grid/{zone}.h5"),
     output:
         map=result("half/{zone}/{half}.h5"),

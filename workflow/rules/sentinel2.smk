@@ -72,10 +72,7 @@ rule classify:
         gpu=int(config["classifier"]["device"] == "gpu"),
     params:
         baseline=3,
-        settings={
-            k: config["sentinel2"][k]
-            for k in ("min_clear_fraction", "unclear_scl", "cloud_dilation_m")
-        },
+        settings=CLEAR_GROUND,
         patch_stride=config["grid"]["patch_stride"],
         device=config["classifier"]["device"],
         engine=config["classifier"]["engine"],
