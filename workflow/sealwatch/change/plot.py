@@ -118,7 +118,7 @@ def _states(codes: Sequence[int], y: dict[int, float], step: float, top: float, 
 
 def _marks(shown: Transition, step: float, bottom: float) -> list[str]:
     """Lines where a change started (at the half-year's beginning) and was confirmed (at its end), with labels."""
-    parts = []
+    lines, labels = [], []
     for line, (kind, half) in enumerate(shown.marks):
         at_end = "confirmed" in kind
         x = _LEFT + step * (shown.halves.index(half) + at_end)
@@ -126,12 +126,18 @@ def _marks(shown: Transition, step: float, bottom: float) -> list[str]:
         label = f"{kind} {half}"
         late = x + 4 + 6.8 * len(label) > _WIDTH
         dash = ' stroke-dasharray="4 3"' if at_end else ""
-        parts += [
+        lines.append(
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{level - 8:g}" y2="{bottom:g}" stroke="{_INK}" '
-            f'stroke-width="1.4"{dash}/>',
+            f'stroke-width="1.4"{dash}/>'
+        )
+        # White behind a label keeps the lines of other marks from crossing it.
+        width = 6.2 * len(label)
+        labels += [
+            f'<rect x="{x - 5 - width if late else x + 3:.1f}" y="{level - 10:g}" width="{width + 2:.1f}" '
+            'height="13" fill="white"/>',
             _text(x - 4 if late else x + 4, level, label, anchor="end" if late else "start"),
         ]
-    return parts
+    return [*lines, *labels]
 
 
 def _time_axis(halves: Sequence[str], step: float, bottom: float) -> list[str]:
@@ -159,7 +165,7 @@ def _legend(y: float) -> list[str]:
         f'<line x1="8" x2="24" y1="{y - 4:g}" y2="{y - 4:g}" stroke="{_IMPERVIOUS}" stroke-width="6"/>',
         _text(28, y, "impervious"),
         f'<line x1="96" x2="112" y1="{y - 4:g}" y2="{y - 4:g}" stroke="{_OTHER}" stroke-width="6"/>',
-        _text(116, y, "other half-year"),
+        _text(116, y, "other classes"),
         f'<circle cx="212" cy="{y - 4:g}" r="2.2" fill="{_INK}"/>',
         _text(218, y, "month"),
         f'<rect x="264" y="{y - 10:g}" width="14" height="12" fill="#eeeeee"/>',
