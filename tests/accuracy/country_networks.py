@@ -1,8 +1,8 @@
 """The two networks whose view of the country is measured: trained on pure patches, and with `classifier.centre_mix`.
 
-Both are fine-tuned by the library's trainer on the same real patches with the same number of steps, from the same
-network of RGB patches of other places. A third of the patches, whole lon/lat cells, is held out: what the networks say
-of these, and of pieces of these pasted into each other, is the observation model of the country.
+Both are fine-tuned by the library's trainer on the same real patches with the same number of steps, each from a
+network trained its way on RGB patches of other places. A third of the patches, whole lon/lat cells, is held out: what
+the networks say of these, and of pieces of these pasted into each other, is the observation model of the country.
 """
 
 from __future__ import annotations
@@ -69,15 +69,16 @@ def train_network(patches: PatchSet, held_out: np.ndarray, mixed: bool) -> Netwo
         held_out: bool [n], those to keep out of the training.
         mixed: train with `classifier.centre_mix`.
     """
-    settings = ms_fold_settings()
-    if mixed:
-        settings |= {"centre_mix": MIX_SHARE, "patch_stride": MIX_CELL_PX}
+    mix = {"centre_mix": MIX_SHARE, "patch_stride": MIX_CELL_PX} if mixed else {}
+    settings = ms_fold_settings(**mix)
     checkpoint = trained(patches, ~held_out, settings)
     labels = patches.labels[held_out]
     found = logits(checkpoint, BACKBONE, patches.reflectance[held_out])
     cells = spatial_cells(patches.lon, patches.lat, CELL_DEG)[held_out]
     figures = assess(found, labels, cells, LAND_COVER_CLASSES)
-    how = f"centre_mix {MIX_SHARE:g} for {MIX_CELL_PX} px" if mixed else "pure patches"
+    how = "pure patches"
+    if mixed:
+        how = f"centre_mix {MIX_SHARE:g} for {MIX_CELL_PX} px, on RGB patches too"
     return Network(
         checkpoint,
         fit_temperature(found, labels),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,23 +42,27 @@ def ms_patches() -> PatchSet:
     return read_patches(REAL_DATA_DIR / "eurosat_ms", SATLAS_BANDS)
 
 
-def rgb_checkpoint_without(cells: set[tuple[int, int]]) -> Path:
-    """Network trained on RGB patches outside some lon/lat cells of one degree."""
+def rgb_checkpoint_without(cells: set[tuple[int, int]], **further: Any) -> Path:
+    """Network trained on RGB patches outside some lon/lat cells of one degree; `further` goes over `TRAINING`."""
     data = rgb_patches()
     places = zip(np.floor(data.lon / CELL_DEG), np.floor(data.lat / CELL_DEG), strict=True)
     outside = np.array([(int(x), int(y)) not in cells for x, y in places])
-    return trained(data, outside, {**TRAINING, "epochs": 6, "weights": str(imagenet_weights())})
+    return trained(data, outside, {**TRAINING, "epochs": 6, "weights": str(imagenet_weights()), **further})
 
 
-def ms_fold_settings() -> dict[str, object]:
-    """How the folds of the 13-band patches are fine-tuned, from RGB patches of places none of them lies in."""
+def ms_fold_settings(**further: Any) -> dict[str, Any]:
+    """How the folds of the 13-band patches are fine-tuned, from RGB patches of places none of them lies in.
+
+    `further` goes over the settings of both trainings.
+    """
     data = ms_patches()
     cells = {
         (int(np.floor(x / CELL_DEG)), int(np.floor(y / CELL_DEG)))
         for x, y in zip(data.lon, data.lat, strict=True)
     }
-    weights = str(rgb_checkpoint_without(cells))
-    return {**TRAINING, "epochs": 20, "batch_size": 32, "learning_rate": 0.0005, "weights": weights}
+    weights = str(rgb_checkpoint_without(cells, **further))
+    fine = {"epochs": 20, "batch_size": 32, "learning_rate": 0.0005, "weights": weights}
+    return {**TRAINING, **fine, **further}
 
 
 def rgb() -> list[Figure]:

@@ -99,9 +99,12 @@ def detect_change(
             for block in maps.blocks():
                 land_cover = maps.classes(block)
                 runs = confirm(land_cover, rule.persistence, rule.max_gap, rule.first_state, STATE_OF_CLASS)
-                found = _describe_gains(maps, block, land_cover, runs)
-                _write_block(variables, block, runs, found)
-                gains.append(_placed(found, maps, block))
+                _write_states(variables, block, runs)
+                # Most blocks hold no gain; the first is described all the same, for the columns of an empty table.
+                if not gains or (runs.start != NONE).any():
+                    found = _describe_gains(maps, block, land_cover, runs)
+                    _write_gains(variables, block, found)
+                    gains.append(_placed(found, maps, block))
                 if len(monthly):
                     alerts.append(
                         _placed(_find_alerts(maps, monthly, block, land_cover, over, rule), maps, block)
@@ -237,12 +240,17 @@ def _variables(file: hdf5.CFWriter, maps: MapSeries, rule: ChangeRule) -> dict[s
     return made
 
 
-def _write_block(variables: dict[str, h5py.Dataset], block: Block, runs: Runs, found: pd.DataFrame) -> None:
-    """Write a block; layers of events without any in it stay unwritten, which is their fill value."""
+def _write_states(variables: dict[str, h5py.Dataset], block: Block, runs: Runs) -> None:
+    """Write what every cell has; open runs only where there are any, elsewhere they are the fill value."""
     shape = (block[0].stop - block[0].start, block[1].stop - block[1].start)
     variables["state"][block] = runs.state.reshape(shape)
     if (runs.open_start != NONE).any():
         variables["open_start"][block] = (runs.open_start + 1).astype("u2").reshape(shape)
+
+
+def _write_gains(variables: dict[str, h5py.Dataset], block: Block, found: pd.DataFrame) -> None:
+    """Write the gains of a block; layers of events without any in it stay unwritten, which is their fill value."""
+    shape = (block[0].stop - block[0].start, block[1].stop - block[1].start)
     for number, rows in found.groupby("number"):
         for name, (dtype, _) in _LAYERS.items():
             variable = variables[name]

@@ -51,6 +51,7 @@ class MapSeries:
         self.names = [p.stem for p in self.paths]
         self._open = ExitStack()
         self._files: list[h5py.File] = []
+        self._classes: list[h5py.Dataset] = []
         window = like.window if like is not None else None
         with ExitStack() as guard:
             guard.callback(self._open.close)
@@ -58,6 +59,8 @@ class MapSeries:
                 file = self._open.enter_context(hdf5.read(path))
                 self._files.append(file)
                 here = _check(file, path)
+                # Kept, because finding a variable by its name takes as long as reading a chunk of it.
+                self._classes.append(file["class"])
                 window = window or here
                 if here != window:
                     first = like.paths[0] if like is not None else self.paths[0]
@@ -83,7 +86,7 @@ class MapSeries:
     def blocks(self) -> Iterator[Block]:
         """Blocks of whole chunks of the class maps that cover the zone, row after row."""
         height, width = self.window.shape
-        rows, cols = self._files[0]["class"].chunks or (512, 512)
+        rows, cols = self._classes[0].chunks or (512, 512)
         for top in range(0, height, rows):
             for left in range(0, width, cols):
                 yield slice(top, min(top + rows, height)), slice(left, min(left + cols, width))
@@ -94,7 +97,7 @@ class MapSeries:
         result = np.empty((len(self), *shape), "u1")
         for t in range(len(self)):
             with self._reading(t, "class"):
-                self._files[t]["class"].read_direct(result, block, (t, slice(None), slice(None)))
+                self._classes[t].read_direct(result, block, (t, slice(None), slice(None)))
         return result.reshape(len(self), shape[0] * shape[1])
 
     def probability(
