@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from sealwatch.change.describe import PERIODS_BEFORE
 from sealwatch.change.events import reclassify
 from sealwatch.change.persistence import NONE, confirm
 
@@ -38,7 +39,7 @@ class Gains:
         cell: number of the cell.
         start: index of the half-year.
         confidence: mean impervious probability of the half-years from the start to the confirmation.
-        rise: that, less the mean impervious probability of up to three half-years before the start.
+        rise: that, less the mean impervious probability of the three half-years before the start, as in layer `events`.
     """
 
     tile: np.ndarray
@@ -69,7 +70,9 @@ def confirmed_gains(tiles: list[HalfYears], persistence: int, max_gap: int) -> G
         start = runs.start[number, cell]
         index = np.arange(len(halves.land_cover))[:, None]
         during = (index >= start) & (index <= runs.confirmed[number, cell])
-        before = (index < start) & (index >= start - 3)
+        earlier, seen = index < start, ~np.isnan(halves.impervious[:, cell])
+        near = earlier & (index >= start - PERIODS_BEFORE)
+        before = np.where((near & seen).any(axis=0), near, earlier)
         confidence, earlier = (_mean(halves.impervious[:, cell], some) for some in (during, before))
         parts.append((np.full(len(cell), tile), cell, start, confidence, confidence - earlier))
     return Gains(*(np.concatenate(values) for values in zip(*parts, strict=True)))

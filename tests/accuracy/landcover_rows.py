@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +51,17 @@ def rgb_checkpoint_without(cells: set[tuple[int, int]], **further: Any) -> Path:
     return trained(data, outside, {**TRAINING, "epochs": 6, "weights": str(imagenet_weights()), **further})
 
 
-def ms_fold_settings(**further: Any) -> dict[str, Any]:
+def ms_fold_settings(first: Mapping[str, Any] | None = None, **further: Any) -> dict[str, Any]:
     """How the folds of the 13-band patches are fine-tuned, from RGB patches of places none of them lies in.
 
-    `further` goes over the settings of both trainings.
+    `further` goes over the settings of both trainings, `first` over those of the one on RGB patches.
     """
     data = ms_patches()
     cells = {
         (int(np.floor(x / CELL_DEG)), int(np.floor(y / CELL_DEG)))
         for x, y in zip(data.lon, data.lat, strict=True)
     }
-    weights = str(rgb_checkpoint_without(cells, **further))
+    weights = str(rgb_checkpoint_without(cells, **{**further, **(first or {})}))
     fine = {"epochs": 20, "batch_size": 32, "learning_rate": 0.0005, "weights": weights}
     return {**TRAINING, **fine, **further}
 

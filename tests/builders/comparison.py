@@ -20,8 +20,10 @@ def _half_number(half: str) -> int:
 def compare_cells(events: gpd.GeoDataFrame, truth: dict[str, Any]) -> dict[str, Any]:
     """User's and producer's accuracy of confirmed changes at cell level, and the largest error of their half-year.
 
-    A true change that was later reversed counts as a change; the confirmed reversals are counted apart.
+    A true change that was later reversed counts as a change; the confirmed reversals are counted apart. Unsure events
+    count as not found.
     """
+    events = events[events.status != "unsure"]
     gains = {(g["row"], g["col"]): g for g in [*truth["gains"], *truth["reversals"]]}
     found = {(e.row, e.col): e for e in events.itertuples()}
     right = sorted(set(gains) & set(found))

@@ -70,6 +70,26 @@ def test_events_are_those_of_the_series(layers):
     assert events.final.all()
 
 
+def test_a_change_whose_probability_rises_too_little_is_unsure_and_makes_no_site(tmp_path):
+    series = {(0, 0): "FFFF RRRR", (0, 1): "FFRF RRRR", (1, 1): "FFRF RRRA"}
+    paths = write_series(tmp_path / "half", ZONE, HALVES, series)
+    found = detect(tmp_path, paths, rule=ChangeRule(3, 1, 2, 2, 2, 1, 0.6))
+    sure, before = 0.82 + 2 * 0.02, (0.82 + 2 * 0.02 + 2 * 3 * 0.02) / 3
+    events = by_cell(found["events"], "status", "site_id", "rise")
+    assert events == {
+        (0, 0): ("confirmed", "32633-7999-776-2023H1", pytest.approx(sure - 0.06, abs=1e-3)),
+        (0, 1): ("unsure", "", pytest.approx(sure - before, abs=1e-3)),
+        (1, 1): ("unsure", "", pytest.approx(sure - before, abs=1e-3)),
+    }
+    assert found["sites"].cells.tolist() == [1]
+    every = detect(tmp_path, paths)
+    assert set(every["events"].status) == {"confirmed"}
+    assert every["sites"].cells.tolist() == [3]
+    with hdf5.read(tmp_path / "32633.h5") as file:
+        assert file["rise"][0, 0, 1] == pytest.approx(sure - before, abs=1e-3)
+        assert np.isnan(file["rise"][0, 0, 2])
+
+
 def test_later_attributes_are_named_so(layers):
     latest = by_cell(layers["events"], "before_half", "reversal_confirm_half", "latest_class", "latest_half")
     assert latest[0, 2] == ("2021H2", "2024H2", "Pasture", "2024H2")

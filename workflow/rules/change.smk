@@ -11,6 +11,7 @@ CHANGE_RULE = {
         "alert_months",
         "alert_max_gap",
         "site_gap_halves",
+        "min_rise",
     )
 }
 

@@ -57,6 +57,18 @@ def class_and_confidence(
     return _dominant(probability, during, IMPERVIOUS), confidence.astype("f4")
 
 
+def confidence_before(
+    maps: MapSeries, block: Block, cell: np.ndarray, start: np.ndarray, before: np.ndarray
+) -> np.ndarray:
+    """Mean impervious probability before changes, float32 (change); arguments as of `class_before`."""
+    code, found = class_and_confidence(maps, block, cell, before)
+    unknown = np.flatnonzero(code == NO_CLASS)
+    if len(unknown):
+        earlier = np.arange(len(maps))[:, None] < start[unknown]
+        found[unknown] = class_and_confidence(maps, block, cell[unknown], earlier)[1]
+    return found
+
+
 def _dominant(probability: np.ndarray, wanted: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Class of the highest sum over wanted periods of float32 (period, some classes, change); 255 without any."""
     total = np.where(wanted[:, None], np.nan_to_num(probability), 0).sum(axis=0)

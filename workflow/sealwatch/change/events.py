@@ -16,7 +16,7 @@ from ..errors import RasterError
 from ..files import file_digest
 from ..keys import half_range, half_span, months_of
 from .alerts import BY_HALF, MONTHS, find_alerts
-from .describe import before_and_during, class_and_confidence, class_before
+from .describe import before_and_during, class_and_confidence, class_before, confidence_before
 from .layers import write_layers
 from .persistence import NONE, Runs, confirm, max_events
 from .series import STATE_OF_CLASS, Block, MapSeries, newest_class, reclassify
@@ -32,6 +32,7 @@ _LAYERS = {
         "confirmation of the reversal: place in attribute halves, from 1; 0 = none",
     ),
     "confidence": ("float32", "mean impervious probability from start to confirmation"),
+    "rise": ("float32", "confidence less the mean impervious probability before"),
 }
 """Type and description of the variables over (event, y, x)."""
 
@@ -47,6 +48,7 @@ class ChangeRule:
         alert_months: observed months in a row that raise or refute an alert.
         alert_max_gap: months without observation that such a run may bridge.
         site_gap_halves: half-years by which the starts of neighbouring cells of one site may differ.
+        min_rise: least rise of the mean impervious probability; a gain below it is unsure. 0 takes all.
     """
 
     persistence: int
@@ -55,6 +57,7 @@ class ChangeRule:
     alert_months: int
     alert_max_gap: int
     site_gap_halves: int
+    min_rise: float = 0.0
 
 
 def detect_change(
@@ -78,8 +81,8 @@ def detect_change(
         zone: EPSG code.
         rule: what counts as a change.
         target: HDF5 file with the variables `from_class`, `to_class`, `start`, `confirmed`, `reversal`,
-            `reversal_confirmed` (places in attribute `halves`, from 1, 0 = none) and `confidence`, all `[event, y, x]`,
-            and `state` (255 = none) and `open_start` `[y, x]`.
+            `reversal_confirmed` (places in attribute `halves`, from 1, 0 = none), `confidence` and `rise`, all
+            `[event, y, x]`, and `state` (255 = none) and `open_start` `[y, x]`.
         layers_target: GeoPackage with the layers `events`, `sites` and `alerts`, see `layers`.
         baseline: the step's baseline number.
 
@@ -89,7 +92,8 @@ def detect_change(
     with MapSeries(halves) as maps, MapSeries(months, maps) as monthly:
         _check_order(maps)
         over = np.array([_is_over(maps, t) for t in range(len(maps))])
-        gains, alerts = [], []
+        gains: list[pd.DataFrame] = []
+        alerts: list[pd.DataFrame] = []
         provenance = {
             "halves": " ".join(maps.names),
             "inputs": {p.stem: file_digest(p) for p in [*maps.paths, *monthly.paths]},
@@ -118,6 +122,7 @@ def detect_change(
         pd.concat(gains, ignore_index=True),
         pd.concat(alerts, ignore_index=True) if alerts else pd.DataFrame(columns=_ALERT_COLUMNS),
         rule.site_gap_halves,
+        rule.min_rise,
         rule.alert_months,
     )
 
@@ -167,6 +172,7 @@ def _describe_gains(maps: MapSeries, block: Block, land_cover: np.ndarray, runs:
             "from_class": class_before(maps, block, cell, start, before),
             "to_class": to_class,
             "confidence": confidence,
+            "rise": confidence - confidence_before(maps, block, cell, start, before),
             "latest_class": latest_class,
             "latest": latest,
         }

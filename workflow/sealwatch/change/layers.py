@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EVENT_FIELDS = {
     "event_id": "identity: zone-row-col-half of the start",
-    "site_id": "site the event belongs to",
+    "site_id": "site the event belongs to, empty for an unsure event",
     "zone": "EPSG code of the grid",
     "row": "row of the cell, northwards from the zone's origin",
     "col": "column of the cell, eastwards",
@@ -30,8 +30,9 @@ EVENT_FIELDS = {
     "start_half": "half-year in which the new state was first seen",
     "confirm_half": "half-year that confirmed it",
     "confidence": "mean impervious probability from start to confirmation",
+    "rise": "confidence less the mean impervious probability of up to three half-years before",
     "final": "false while the half-year that confirmed it still gets scenes",
-    "status": "confirmed or reversed",
+    "status": "confirmed, reversed, or unsure: the rule holds, but `rise` is below `change.min_rise`",
     "reversal_half": "half-year in which the confirmed return began, or empty",
     "reversal_confirm_half": "half-year that confirmed the return, or empty",
     "latest_class": "class of the newest half-year with observations; changes with every run",
@@ -84,6 +85,7 @@ def write_layers(
     gains: pd.DataFrame,
     alerts: pd.DataFrame,
     site_gap: int,
+    min_rise: float,
     alert_months: int,
 ) -> None:
     """Write the GeoPackage of a zone: layers `events`, `sites` and `alerts`.
@@ -94,12 +96,14 @@ def write_layers(
         window: the zone's map.
         halves: names of the half-years.
         over: bool (half): whether a half-year will get no more scenes.
-        gains: one row per gain: `row`, `col` in the map, indices of half-years, class codes, `confidence`.
+        gains: one row per gain: `row`, `col` in the map, indices of half-years, class codes, `confidence`,
+            `rise`.
         alerts: one row per alert: `row`, `col`, months counted from the first, class codes, `confidence`.
         site_gap: half-years by which the starts of neighbouring events of a site may differ.
+        min_rise: least rise of an event that is not unsure.
         alert_months: months in a row that refute an alert, for the text.
     """
-    events = event_frame(zone, window, halves, over, gains, site_gap)
+    events = event_frame(zone, window, halves, over, gains, site_gap, min_rise)
     write_geopackage_layers(
         path,
         {
@@ -111,7 +115,13 @@ def write_layers(
 
 
 def event_frame(
-    zone: str, window: Window, halves: list[str], over: np.ndarray, gains: pd.DataFrame, site_gap: int
+    zone: str,
+    window: Window,
+    halves: list[str],
+    over: np.ndarray,
+    gains: pd.DataFrame,
+    site_gap: int,
+    min_rise: float,
 ) -> gpd.GeoDataFrame:
     """Layer `events`, in order of the ids; arguments as in `write_layers`."""
     label = np.array([*halves, ""], dtype=object)
@@ -120,10 +130,14 @@ def event_frame(
     }
     row, col, geometry = _cells(window, gains)
     ids = [event_id(zone, r, c, halves[s]) for r, c, s in zip(row, col, index["start"], strict=True)]
-    site = group_sites(row, col, index["start"], site_gap)
+    rise = gains["rise"].to_numpy("f8").round(4)
+    sure = rise >= min_rise
+    site_id = np.full(len(ids), "", dtype=object)
+    site = group_sites(row[sure], col[sure], index["start"][sure], site_gap)
+    site_id[sure] = site_ids(site, index["start"][sure], np.array(ids, dtype=object)[sure])
     values = {
         "event_id": ids,
-        "site_id": site_ids(site, index["start"], np.array(ids, dtype=object)),
+        "site_id": site_id,
         "zone": zone,
         "row": row,
         "col": col,
@@ -133,8 +147,9 @@ def event_frame(
         "start_half": label[index["start"]],
         "confirm_half": label[index["confirmed"]],
         "confidence": gains["confidence"].to_numpy("f8").round(4),
+        "rise": rise,
         "final": over[index["confirmed"]],
-        "status": np.where(index["reversal"] == NONE, "confirmed", "reversed"),
+        "status": np.select([~sure, index["reversal"] != NONE], ["unsure", "reversed"], "confirmed"),
         "reversal_half": label[index["reversal"]],
         "reversal_confirm_half": label[index["reversal_confirmed"]],
         "latest_class": _CLASS_NAMES[gains["latest_class"].to_numpy("u1")],
@@ -189,6 +204,7 @@ def site_frame(events: gpd.GeoDataFrame, window: Window) -> gpd.GeoDataFrame:
     """Layer `sites`, made of layer `events`, in order of the ids."""
     import shapely
 
+    events = events[events["status"] != "unsure"]
     cells = events.drop_duplicates(["site_id", "row", "col"])
     groups = events.groupby("site_id", sort=True)
     number = cells.groupby("site_id", sort=True).size()

@@ -38,11 +38,12 @@ class Style:
 
 STYLES = {
     "events": Style(
-        "CASE WHEN \"status\" = 'reversed' THEN 'reversed' ELSE \"to_class\" END",
+        'CASE WHEN "status" = \'confirmed\' THEN "to_class" ELSE "status" END',
         "start_half",
         (
             *((name, f"to {name}", colour, "solid") for name, colour in IMPERVIOUS_COLOURS.items()),
             ("reversed", "reversed", _GREY, "dot"),
+            ("unsure", "unsure", _GREY, "dash"),
         ),
     ),
     "sites": Style(

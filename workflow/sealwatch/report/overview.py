@@ -137,6 +137,7 @@ def _draw_events(axes: Axes, frame: gpd.GeoDataFrame, alerts: gpd.GeoDataFrame) 
     for label, style, chosen in (
         ("provisional", "--", standing),
         ("reversed", ":", frame[frame.status == "reversed"]),
+        ("unsure", "-.", frame[frame.status == "unsure"]),
     ):
         if len(chosen):
             chosen.boundary.plot(ax=axes, color="white", linewidth=1.8, linestyle=style)

@@ -57,6 +57,7 @@ def summarise(
         "provisional_alerts": alerts["open"],
         "withdrawn_alerts": alerts["withdrawn"],
         "reversals": status["reversed"],
+        "unsure_changes": status["unsure"],
         "sheets": sheets,
         "flagged_sheets": len(outlines),
         "polygons": polygons,
