@@ -10,7 +10,7 @@ from sealwatch.errors import RasterError
 from sealwatch.orthophoto.attributes import COLUMNS
 from sealwatch.orthophoto.outline import outline_sheet
 
-SETTINGS = {"majority_px": 3, "min_area_m2": 25, "fill_holes_m2": 10, "simplify_m": 0.7, "event_buffer_m": 5}
+SETTINGS = {"majority_px": 3, "min_area_m2": 25, "fill_holes_m2": 10, "registration_m": 0.5, "simplify_m": 0.7, "event_buffer_m": 5}
 CELL = (0, 0, 300, 200)
 EVENTS = (event(CELL),)
 OLD, NEW, PAVED, FAR = (20, 20, 60, 60), (120, 40, 60, 80), (220, 30, 40, 40), (100, 240, 50, 50)
