@@ -152,13 +152,14 @@ rule outline:
         mem_mb=4000,
         runtime=20,
     params:
-        baseline=1,
+        baseline=2,
         settings={
             key: ORTHOPHOTO[key]
             for key in (
                 "majority_px",
                 "min_area_m2",
                 "fill_holes_m2",
+                "registration_m",
                 "simplify_m",
                 "event_buffer_m",
             )

@@ -93,7 +93,10 @@ def _one_polygon_each(polygons: geopandas.GeoDataFrame) -> Iterator[tuple[int, P
     largest = valid.assign(size=valid.area).sort_values("size", ascending=False).drop_duplicates("cat")
     lost = valid.area.sum() - largest["size"].sum()
     if lost > 0:
-        print(f"{lost:.1f} m2 of {valid.area.sum():.1f} m2 were splinters of the simplification", file=sys.stderr)
+        print(
+            f"{lost:.1f} m2 of {valid.area.sum():.1f} m2 were splinters of the simplification",
+            file=sys.stderr,
+        )
     yield from zip(largest["cat"].astype(int), largest.geometry, strict=True)
 
 

@@ -37,9 +37,7 @@ def measure(objects: Objects, segmentation: str | Path, offset: tuple[int, int])
         for rows in blocks(number):
             row, col = np.nonzero(number[rows] > 0)
             which = number[rows][row, col]
-            certainty = file["confidence"][
-                top + rows.start : top + rows.stop, left : left + number.shape[1]
-            ]
+            certainty = file["confidence"][top + rows.start : top + rows.stop, left : left + number.shape[1]]
             known = np.full(len(which), objects.all_known)
             if objects.known is not None:
                 known = objects.known[rows][row, col] != 255
