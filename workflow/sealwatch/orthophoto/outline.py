@@ -77,7 +77,7 @@ def outline_sheet(
             file=sys.stderr,
         )
     cells = _cells(facts["events"], window.epsg)
-    area = cells.buffer(settings["event_buffer_m"], join_style="mitre").union_all()
+    area = _area(facts["events"], cells, settings["event_buffer_m"])
     window, top, left = _part_within(window, area.bounds)
     with grass.session(window.epsg) as session:
         steps = _Steps(session, window, settings)
@@ -90,6 +90,19 @@ def outline_sheet(
         frame = attributed(polygons, objects, confidence, window, cells, facts)
     write_geopackage(target, frame, LAYER)
     return len(frame)
+
+
+def _area(events: list[dict[str, Any]], cells: geopandas.GeoDataFrame, buffer_m: float) -> BaseGeometry:
+    """Where objects may be drawn: around each event's cell, within its `area` where the flag file gives one."""
+    from geopandas import GeoSeries
+
+    around = cells.buffer(buffer_m, join_style="mitre")
+    for number, event in enumerate(events):
+        if event.get("area"):
+            part = GeoSeries.from_wkt([event["area"]], crs=event["epsg"]).to_crs(cells.crs)
+            around.iloc[number] = around.iloc[number].intersection(part.iloc[0])
+    parts = around.explode(ignore_index=True)
+    return parts[parts.geom_type == "Polygon"].union_all()
 
 
 def _part_within(window: Window, bounds: tuple[float, float, float, float]) -> tuple[Window, int, int]:
