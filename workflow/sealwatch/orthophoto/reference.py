@@ -12,7 +12,7 @@ from ..errors import RasterError, VectorError
 from ..grass import GrassSession
 from ..grid import Window
 from ..vectors import read_vector, write_geopackage
-from .features import BLOCK_ROWS
+from .photo import BLOCK_ROWS
 
 if TYPE_CHECKING:
     import geopandas
