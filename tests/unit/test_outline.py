@@ -23,6 +23,7 @@ SETTINGS = {
     "registration_m": 0.5,
     "simplify_m": 0.7,
     "event_buffer_m": 5,
+    "reference_min": 1,
 }
 CELL = (0, 0, 300, 200)
 EVENTS = (event(CELL),)

@@ -157,7 +157,7 @@ rule outline:
         mem_mb=4000,
         runtime=20,
     params:
-        baseline=2,
+        baseline=3,
         settings={
             key: ORTHOPHOTO[key]
             for key in (
@@ -165,6 +165,7 @@ rule outline:
                 "min_area_m2",
                 "fill_holes_m2",
                 "registration_m",
+                "reference_min",
                 "simplify_m",
                 "event_buffer_m",
             )

@@ -135,7 +135,9 @@ class _Steps:
             self.mark_sealed(sources.earlier, "earlier")
             terms.append("earlier == 1")
         if sources.reference is not None:
-            terms.append(f"{reference_map(self._grass, sources.reference, self._window)} == 1")
+            least = self._settings["reference_min"]
+            known = reference_map(self._grass, sources.reference, self._window, least=least)
+            terms.append(f"{known} == 1")
         # NULL || 1 is 1 in r.mapcalc only with the operator |||.
         self._calculate(f"before = if({' ||| '.join(terms) or '0'}, 1, null())")
         if terms:

@@ -52,7 +52,8 @@ def outline_sheet(
         target: GeoPackage with layer `newly_sealed`, attributes `attributes.COLUMNS`, polygons in its CRS; it
             has the layer even where nothing is new.
         settings: `majority_px` (odd window of the majority filter, 1 for none), `min_area_m2`,
-            `fill_holes_m2`, `registration_m`, `simplify_m`, `event_buffer_m`.
+            `fill_holes_m2`, `registration_m`, `simplify_m`, `event_buffer_m`, `reference_min` (least value of a
+            raster reference that means sealed).
 
     Returns:
         The number of polygons.
@@ -79,7 +80,7 @@ def outline_sheet(
             file=sys.stderr,
         )
     cells = _cells(facts["events"], sheet.epsg)
-    area = cells.buffer(settings["event_buffer_m"], join_style="mitre").union_all()
+    area = _area(facts["events"], cells, settings["event_buffer_m"])
     sources = Sources(segmentation, earlier, reference)
     frames = []
     with grass.session(sheet.epsg) as session:
@@ -99,6 +100,19 @@ def outline_sheet(
         frame = frame.sort_values("polygon_id", ignore_index=True)
     write_geopackage(target, frame, LAYER)
     return len(frame)
+
+
+def _area(events: list[dict[str, Any]], cells: geopandas.GeoDataFrame, buffer_m: float) -> BaseGeometry:
+    """Where objects may be drawn: around each event's cell, within its `area` where the flag file gives one."""
+    from geopandas import GeoSeries
+
+    around = cells.buffer(buffer_m, join_style="mitre")
+    for number, event in enumerate(events):
+        if event.get("area"):
+            part = GeoSeries.from_wkt([event["area"]], crs=event["epsg"]).to_crs(cells.crs)
+            around.iloc[number] = around.iloc[number].intersection(part.iloc[0])
+    parts = around.explode(ignore_index=True)
+    return parts[parts.geom_type == "Polygon"].union_all()
 
 
 def _parts(area: BaseGeometry, sheet: Window, margin_px: int) -> Iterator[tuple[BaseGeometry, Window]]:
