@@ -30,7 +30,7 @@ CHANGED, UNCHANGED = "D2205", "D2101"
 EVENT_CELL = (3, 7)
 """Cell of the confirmed change on the first of them."""
 
-_YARD_M = 40.0
+_YARD_M = 30.0
 
 
 @dataclass(frozen=True, slots=True)

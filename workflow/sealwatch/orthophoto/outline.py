@@ -87,7 +87,7 @@ def outline_sheet(
         parts = _parts(area, sheet, reach_px(settings, sheet.cell_size_m))
         for turn, (group, part) in enumerate(parts):
             if turn:
-                session.run("g.remove", flags="f", type_="raster,vector", pattern="*")
+                session.run("g.remove", flags="fb", type_="raster,vector", pattern="*")
             objects = find_objects(session, sources, part, group, settings)
             if objects is None:
                 continue
