@@ -101,7 +101,7 @@ def label_sheet(
 def _polygons_of(
     polygons: str | Path, window: Window, sheet: str, year: int
 ) -> tuple[geopandas.GeoDataFrame, np.ndarray]:
-    """The orthophoto's polygons with column `number`, in its CRS; and class code by number (255 if none)."""
+    """The orthophoto's polygons with column `number`, in its CRS; and class code by number (0: the reference)."""
     from shapely.geometry import box
 
     frame = read_vector(polygons, TRAINING_LAYER, TRAINING_FIELDS)
@@ -109,7 +109,7 @@ def _polygons_of(
     unknown = sorted(set(frame["class"].astype(str)) - set(CLASSES))
     if unknown:
         raise VectorError(f"{polygons}: class {', '.join(unknown)} is unknown; use {', '.join(CLASSES)}")
-    code_of_polygon = np.full(len(frame) + 1, NO_DATA, "u1")
+    code_of_polygon = np.full(len(frame) + 1, SEALED, "u1")
     code_of_polygon[1:] = [CLASSES.index(name) for name in frame["class"]]
     frame = frame[(frame["sheet"].astype(str) == sheet) & (frame["year"].astype(int) == int(year))]
     if frame.empty:
@@ -178,16 +178,17 @@ class _Blocks:
                 data = self._features[0, top : top + BLOCK_ROWS].reshape(-1)[inside] != NO_DATA
                 inside = inside[data]
             numbers = places[inside]
-            codes = np.where(numbers > 0, self._code[numbers], np.uint8(SEALED))
+            codes = self._code[numbers]
             yield top, inside, self._numbered(top, inside, numbers), codes
 
     def _numbered(self, top: int, inside: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """The numbers, with those of the reference's squares, counted down from -1, in place of 0."""
-        row, col = np.divmod(inside, self._window.width)
+        reference = numbers == 0
+        row, col = np.divmod(inside[reference], self._window.width)
         pixels = max(1, round(REFERENCE_BLOCK_M / self._window.cell_size_m))
         across = -(-self._window.width // pixels)
-        square = -1 - ((top + row) // pixels * across + col // pixels)
-        return np.where(numbers > 0, numbers, square).astype("i4")
+        numbers[reference] = -1 - ((top + row) // pixels * across + col // pixels)
+        return numbers
 
     def count(self) -> tuple[np.ndarray, set[int]]:
         """Candidates as int64 [block, class], and the numbers of the polygons that cover one."""

@@ -116,6 +116,14 @@ def _by_key(index: Path, stamp: int) -> dict[str, Sheet]:
     return {sheet.key: sheet for sheet in _read_index(index, stamp)}
 
 
+@lru_cache(maxsize=8)
+def _by_sheet(index: Path, stamp: int) -> dict[str, list[Sheet]]:
+    flights: dict[str, list[Sheet]] = {}
+    for sheet in _read_index(index, stamp):
+        flights.setdefault(sheet.sheet, []).append(sheet)
+    return flights
+
+
 def _checked(where: str, folder: str, row: tuple[Any, ...]) -> Sheet:
     sheet, year, flown, path, crs, bands = row
     if not isinstance(sheet, str) or not matches("sheet", sheet):
@@ -171,7 +179,7 @@ def find_sheet(index: str | Path, sheet: str, year: str | int) -> Sheet:
 
 def earlier_flight(index: str | Path, sheet: Sheet) -> Sheet | None:
     """The flight of the same sheet immediately before, or None."""
-    before = [s for s in read_index(index) if s.sheet == sheet.sheet and s.flight_date < sheet.flight_date]
+    before = [s for s in _by_sheet(*_stamped(index))[sheet.sheet] if s.flight_date < sheet.flight_date]
     return before[-1] if before else None
 
 
