@@ -8,7 +8,7 @@ REAL_DATA_DIR ?= ../shared/data
 export REAL_DATA_DIR
 BUILDERS := PYTHONPATH=workflow:tests $(PYTHON) -m builders
 
-.PHONY: help setup demo demo-real demo-scene serve stop test bench accuracy transition-plot lint lock plan catalogue run
+.PHONY: help setup demo demo-real demo-scene demo-orthophoto serve stop test bench accuracy transition-plot lint lock plan catalogue run
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -24,6 +24,9 @@ demo-real: setup ## the same, staged with real imagery from REAL_DATA_DIR
 
 demo-scene: setup ## add one scene to the demo's catalogue, refresh the inventory and show what would run
 	@$(BUILDERS).demo add-scene $(DEMO)
+
+demo-orthophoto: setup ## add one flight of two sheets to the demo's index, flag anew and show what would run
+	@$(BUILDERS).demo add-orthophoto $(DEMO)
 
 serve: setup ## start the database and WFS of a demo and leave them running (DEMO=demo-real)
 	@$(BUILDERS).demo serve $(DEMO)

@@ -14,4 +14,6 @@ with logged(snakemake.log[0]):
         samples_per_class=snakemake.params.samples_per_class,
         seed=snakemake.params.seed,
         baseline=snakemake.params.baseline,
+        reference=snakemake.input.reference or None,
+        reference_min=snakemake.params.reference_min,
     )

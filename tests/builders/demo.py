@@ -1,6 +1,6 @@
 """The demo: world, services, workflow, review, release and comparison with the truth, from one command.
 
-python -m builders.demo run FOLDER [--real DATA] | add-scene FOLDER | serve FOLDER | stop FOLDER
+python -m builders.demo run FOLDER [--real DATA] | add-scene FOLDER | add-orthophoto FOLDER | serve FOLDER | stop FOLDER
 """
 
 from __future__ import annotations
@@ -255,6 +255,16 @@ def add_scene(demo: Demo) -> None:
         demo.snakemake("-n", "--quiet", "rules")
 
 
+def add_orthophoto(demo: Demo) -> None:
+    """Add one flight of two sheets to the index, flag anew and show what a run would do."""
+    from builders.extra_flight import add_flight
+
+    flight = add_flight(demo.folder / "world")
+    say(f"added {flight.changed} (under a confirmed change) and {flight.unchanged} (without change)")
+    demo.snakemake("flag_sheets", "--cores", "1")
+    demo.snakemake("-n", "--quiet", "rules")
+
+
 def serve(demo: Demo) -> None:
     """Leave database and WFS running and say how to use them."""
     demo.cluster.start()
@@ -282,10 +292,13 @@ def say(text: str) -> None:
     print(f"== {text}", flush=True)
 
 
+_ACTIONS = {"add-scene": add_scene, "add-orthophoto": add_orthophoto, "serve": serve, "stop": stop}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("action", choices=["run", "add-scene", "serve", "stop"])
+    parser.add_argument("action", choices=["run", *_ACTIONS])
     parser.add_argument("folder", help="demo or demo-real, beside config/")
     parser.add_argument("--real", metavar="DATA", help="folder of real imagery")
     given = parser.parse_args(arguments)
@@ -294,7 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.action == "run":
             run(demo, given.real)
         else:
-            {"add-scene": add_scene, "serve": serve, "stop": stop}[given.action](demo)
+            _ACTIONS[given.action](demo)
     except SealwatchError as error:
         print(f"sealwatch: error: {error}", file=sys.stderr)
         return 1

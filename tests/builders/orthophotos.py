@@ -37,9 +37,12 @@ SHEET_M = 1000.0
 COLUMNS, ROWS = 8, 6
 ORIGIN = (496500.0, 5120300.0)
 FLIGHTS = {2021: "2021-03-29", 2024: "2024-08-14"}
-"""Flight date of each year."""
+"""Flight date of each year in which all sheets were flown."""
 
-_SEASONS = {2021: "spring", 2024: "summer"}
+LATER_FLIGHTS = {2025: "2025-07-02"}
+"""Flight date of years in which single sheets can be flown afterwards (see `extra_flight`)."""
+
+_SEASONS = {2021: "spring", 2024: "summer", 2025: "summer"}
 _TILE = 512
 
 
@@ -160,7 +163,7 @@ class Camera:
         x0, y0 = land.origin
         _draw(
             self._drawings,
-            land.versions(FLIGHTS[year]),
+            land.versions((FLIGHTS | LATER_FLIGHTS)[year]),
             land.offset,
             orthophoto_colours(land.material, land.brightness, season),
             covers(land.material, season),
@@ -205,20 +208,24 @@ def write_orthophoto(path: Path, image: NDArray[np.uint8], window: Window) -> No
             target.set_band_description(band, name)
 
 
+def write_flight(folder: Path, sheet: Sheet, year: int, image: NDArray[np.uint8]) -> dict[str, object]:
+    """Write the photograph of a sheet below `folder/ortho` and return its row of the sheet index."""
+    relative = f"ortho/{year}/{sheet.name}.tif"
+    write_orthophoto(folder / relative, image, sheet.window)
+    return {
+        "sheet": sheet.name,
+        "year": year,
+        "flight_date": (FLIGHTS | LATER_FLIGHTS)[year],
+        "path": relative,
+        "geometry": box(*sheet.window.bounds),
+    }
+
+
 def write_orthophotos(camera: Camera, folder: Path, threads: int = 2) -> None:
     """Write all sheets of all flights below `folder/ortho`, and the sheet index `folder/sheets.gpkg`."""
 
     def one(sheet: Sheet, year: int) -> dict[str, object]:
-        image, _, _ = camera.shoot(sheet.window, year)
-        relative = f"ortho/{year}/{sheet.name}.tif"
-        write_orthophoto(folder / relative, image, sheet.window)
-        return {
-            "sheet": sheet.name,
-            "year": year,
-            "flight_date": FLIGHTS[year],
-            "path": relative,
-            "geometry": box(*sheet.window.bounds),
-        }
+        return write_flight(folder, sheet, year, camera.shoot(sheet.window, year)[0])
 
     flown = [(sheet, year) for year in FLIGHTS for sheet in sheets()]
     with ThreadPoolExecutor(threads) as pool:

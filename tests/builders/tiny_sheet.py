@@ -43,29 +43,36 @@ def write_photo(path: Path, roofs: Sequence[Block], size: int = 300, seed: int =
     return path
 
 
-def write_bands(path: Path, bands: np.ndarray, epsg: int | None = EPSG) -> None:
+def write_bands(path: Path, bands: np.ndarray, epsg: int | None = EPSG, **options: object) -> None:
     """Any bands on the tiny sheet's grid."""
     count, height, width = bands.shape
     profile = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": bands.dtype}
     crs = f"EPSG:{epsg}" if epsg else None
     with rasterio.open(
-        path, "w", **profile, crs=crs, transform=from_origin(X_MIN, Y_MAX, PIXEL_M, PIXEL_M)
+        path, "w", **profile, **options, crs=crs, transform=from_origin(X_MIN, Y_MAX, PIXEL_M, PIXEL_M)
     ) as target:
         target.write(bands)
 
 
 def write_index(
-    path: Path, rows: Sequence[tuple[str, int, str, str]], size: int = 300, x_offset_m: float = 0.0
+    path: Path,
+    rows: Sequence[tuple[str, int, str, str]],
+    blocks: Sequence[Block] | None = None,
+    epsg: int = EPSG,
+    **fields: Sequence[str | None],
 ) -> Path:
-    """Sheet index of (sheet, year, flight_date, path) with the tiny sheet's footprint."""
-    columns = dict(
-        zip(("sheet", "year", "flight_date", "path"), map(list, zip(*rows, strict=True)), strict=True)
-    )
-    outline = shape_of((0, 0, size, size))
-    geometry = [outline] * len(rows)
-    frame = geopandas.GeoDataFrame(columns, geometry=geometry, crs=EPSG)
-    frame["geometry"] = frame.translate(xoff=x_offset_m)
-    frame.to_file(path, layer="sheets", driver="GPKG")
+    """Sheet index of (sheet, year, flight_date, path), with further fields, as GeoPackage or GeoParquet.
+
+    The footprints are blocks of pixels, by default the tiny sheet for all.
+    """
+    names = ("sheet", "year", "flight_date", "path")
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) | fields
+    geometry = [shape_of(block) for block in blocks or [(0, 0, 300, 300)] * len(rows)]
+    frame = geopandas.GeoDataFrame(columns, geometry=geometry, crs=EPSG).to_crs(epsg)
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_file(path, layer="sheets", driver="GPKG")
     return path
 
 

@@ -39,7 +39,7 @@ def test_unfit_rasters_are_named(tmp_path):
     path = tmp_path / "photo.tif"
     for bands, epsg, message in (
         (np.ones((1, 8, 8), "u1"), EPSG, "has 1 band"),
-        (np.ones((3, 8, 8), "u2"), EPSG, "bands are uint16, must be uint8"),
+        (np.ones((3, 8, 8), "u2"), EPSG, "bands are uint16; say with orthophoto.value_range"),
         (np.ones((3, 8, 8), "u1"), None, "no projected CRS"),
     ):
         write_bands(path, bands, epsg)

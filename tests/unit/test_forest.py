@@ -103,7 +103,7 @@ def test_unfit_models_and_labels_are_named(prepared, tmp_path):
     for blocks, year, message in (
         ({"water": ROOFS[0]}, 2022, "class water is unknown"),
         ({"sealed": ROOFS[0]}, 2021, "no training polygon for sheet A year 2022"),
-        ({"sealed": (900, 900, 50, 50)}, 2022, "covers a pixel"),
+        ({"sealed": (900, 900, 50, 50)}, 2022, "lie outside sheet A of year 2022"),
     ):
         polygons = write_training(tmp_path / f"{message[:5]}.gpkg", blocks, "A", year)
         with pytest.raises(VectorError, match=message):

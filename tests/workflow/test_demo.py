@@ -1,31 +1,24 @@
 """The main job, end to end: a STAC API goes in, reviewed polygons come out of a WFS, compared with the truth.
 
-One run of the demo serves all tests of this module; the last ones add a scene to its catalogue.
+One run of the demo serves all tests of this folder; the last one here adds a scene to its catalogue.
 """
 
 import json
 import re
-import shutil
 import subprocess
-import sys
 import tarfile
-import tempfile
-from pathlib import Path
 
 import geopandas as gpd
 import pytest
 import rasterio
 import shapely
 import xarray
-import yaml
 
 from builders import demo as demo_module
-from builders.demo import ROOT, Demo
 from sealwatch import grass, hdf5
 from sealwatch.keys import half_of
 from sealwatch.publish.server import serving
 
-PORT = 18580
 SUMMARY_KEYS = set(
     """
     scenes dates months halves cells confirmed_changes provisional_alerts reversals sheets flagged_sheets polygons
@@ -35,39 +28,8 @@ SUMMARY_KEYS = set(
 
 
 @pytest.fixture(scope="module")
-def demo():
-    """A finished demo in a folder of its own, with its own ports."""
-    # Not below pytest's own folder: that is closed to the servers' users when the tests run as root.
-    parent = Path(tempfile.mkdtemp(prefix="sealwatch-demo-"))
-    parent.chmod(0o755)
-    folder = parent / "demo"
-    folder.mkdir()
-    config = yaml.safe_load((ROOT / "config/demo.yaml").read_text().replace("demo/", f"{folder}/"))
-    config["catalogue"]["url"] = f"http://127.0.0.1:{PORT}"
-    config["services"]["port"] = PORT + 2
-    config_file = folder / "demo.yaml"
-    config_file.write_text(yaml.safe_dump(config))
-    made = Demo(folder, config_file)
-    try:
-        demo_module.run(made)
-        yield made
-    finally:
-        demo_module.stop(made)
-        shutil.rmtree(parent)
-
-
-@pytest.fixture(scope="module")
 def figures(demo):
     return json.loads((demo.results / "summary.json").read_text())
-
-
-def dry_run(demo):
-    """Output of `snakemake -n`."""
-    command = [sys.executable, "-m", "snakemake", "-n", "--configfile", str(demo.config_file)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=demo.environment(), capture_output=True, text=True, check=True, timeout=300
-    )
-    return done.stdout + done.stderr
 
 
 pytestmark = pytest.mark.timeout(1500)
@@ -205,11 +167,11 @@ def test_every_rule_left_log_and_benchmark(demo):
         assert list(demo.results.glob(f"benchmarks/{name}/*.tsv")), name
 
 
-def test_a_second_run_finds_nothing_to_do(demo):
-    assert "Nothing to be done" in dry_run(demo)
+def test_a_second_run_finds_nothing_to_do(dry_run):
+    assert "Nothing to be done" in dry_run()
 
 
-def test_one_new_scene_lists_exactly_its_chain(demo, capfd):
+def test_one_new_scene_lists_exactly_its_chain(demo, dry_run, capfd):
     before = {p.name for p in (demo.results / "inventory/33TVM").iterdir()} | {
         p.name for p in (demo.results / "inventory/33TWM").iterdir()
     }
@@ -222,7 +184,7 @@ def test_one_new_scene_lists_exactly_its_chain(demo, capfd):
         if p.name not in before
     }
     ((tile, scene),) = after
-    text = dry_run(demo)
+    text = dry_run()
     counts = {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", text, re.M)}
     chain = """
         ingest classify mosaic month half cog spacetime change change_geoparquet evidence transition_plots cog_change
@@ -233,4 +195,4 @@ def test_one_new_scene_lists_exactly_its_chain(demo, capfd):
     assert set(re.findall(r"month/32633/([\d-]+)\.h5", text)) == {scene[:7]}
     assert set(re.findall(r"half/32633/(\w+)\.h5", text)) == {half_of(scene[:7])}
     demo_module.run(demo)
-    assert "Nothing to be done" in dry_run(demo)
+    assert "Nothing to be done" in dry_run()

@@ -109,11 +109,45 @@ def earlier_segmentation(wildcards):
     return result(f"segmentation/{keys.sheet_key(wildcards.sheet, before['year'])}.h5")
 
 
+def orthophoto_of(wildcards):
+    """Row of the index for a sheet and year."""
+    try:
+        return sheets.find_sheet(ORTHOPHOTO["sheets"], wildcards.sheet, wildcards.year)
+    except SealwatchError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def raster_of(wildcards):
+    """File of an orthophoto; its age does not count."""
+    return ancient(str(orthophoto_of(wildcards).file))
+
+
+def bands_of(wildcards):
+    """Names of an orthophoto's bands: those of the index, or the configured ones."""
+    return list(orthophoto_of(wildcards).bands) or ORTHOPHOTO["bands"]
+
+
+def epsg_of(wildcards):
+    """EPSG code that the index names for an orthophoto, or None."""
+    return orthophoto_of(wildcards).epsg
+
+
+def label_reference():
+    """The reference of earlier sealed land, where training samples are drawn from it."""
+    return (
+        ORTHOPHOTO["reference"] if ORTHOPHOTO["training_labels"] == "reference" else []
+    )
+
+
 def training_tables(wildcards):
     """Sample tables of the orthophotos that carry training polygons."""
-    drawn_on = sheets.training_sheets(
-        ORTHOPHOTO["training_polygons"], ORTHOPHOTO["sheets"]
-    )
+    given = ["sealed"] if label_reference() else []
+    try:
+        drawn_on = sheets.training_sheets(
+            ORTHOPHOTO["training_polygons"], ORTHOPHOTO["sheets"], given
+        )
+    except SealwatchError as error:
+        raise WorkflowError(str(error)) from None
     return [result(f"training/{key}.h5") for key in drawn_on]
 
 

@@ -22,7 +22,7 @@ checkpoint flag_sheets:
         mem_mb=2000,
         runtime=10,
     params:
-        baseline=1,
+        baseline=2,
     message:
         "Flagging orthophotos under confirmed change"
     script:
@@ -32,9 +32,9 @@ checkpoint flag_sheets:
 rule prepare_sheet:
     """Features of one orthophoto, made in GRASS."""
     input:
-        raster=lambda w: ancient(
-            str(sheets.find_sheet(ORTHOPHOTO["sheets"], w.sheet, w.year).file)
-        ),
+        raster=raster_of,
+        # For the footprint only: another row must not make this sheet anew.
+        index=ancient(ORTHOPHOTO["sheets"]),
     output:
         features=result("ortho/{sheet}_{year}.h5"),
     log:
@@ -47,8 +47,11 @@ rule prepare_sheet:
         mem_mb=2000,
         runtime=20,
     params:
-        baseline=1,
+        baseline=2,
         window_px=ORTHOPHOTO["window_px"],
+        bands=bands_of,
+        epsg=epsg_of,
+        value_range=ORTHOPHOTO["value_range"],
     message:
         "Preparing sheet {wildcards.sheet} {wildcards.year}"
     script:
@@ -60,6 +63,7 @@ rule label_sheet:
     input:
         features=result("ortho/{sheet}_{year}.h5"),
         polygons=ORTHOPHOTO["training_polygons"],
+        reference=label_reference(),
     output:
         table=result("training/{sheet}_{year}.h5"),
     log:
@@ -72,7 +76,8 @@ rule label_sheet:
         mem_mb=2000,
         runtime=10,
     params:
-        baseline=1,
+        baseline=2,
+        reference_min=ORTHOPHOTO["reference_min"],
         samples_per_class=ORTHOPHOTO["forest"]["samples_per_class"],
         seed=ORTHOPHOTO["forest"]["seed"],
     message:
@@ -152,13 +157,15 @@ rule outline:
         mem_mb=4000,
         runtime=20,
     params:
-        baseline=1,
+        baseline=3,
         settings={
             key: ORTHOPHOTO[key]
             for key in (
                 "majority_px",
                 "min_area_m2",
                 "fill_holes_m2",
+                "registration_m",
+                "reference_min",
                 "simplify_m",
                 "event_buffer_m",
             )

@@ -51,7 +51,7 @@ rule summary:
         mem_mb=2000,
         runtime=10,
     params:
-        baseline=2,
+        baseline=3,
         scenes=INVENTORY.scenes,
         months=len(MONTHS) * len(ZONES),
         halves=len(HALVES) * len(ZONES),

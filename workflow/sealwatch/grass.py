@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -168,13 +168,16 @@ class GrassSession:
             self._region = pairs
         return self._region
 
-    def import_raster(self, source: str | Path, name: str, *, link: bool = False) -> None:
+    def import_raster(
+        self, source: str | Path, name: str, *, link: bool = False, bands: Sequence[int] | None = None
+    ) -> None:
         """Bring a raster into the mapset; its CRS must be the session's, which the caller has checked.
 
         Args:
             source: file, or GDAL name such as `NETCDF:"/abs/file.h5":class`.
             name: map; a source of several bands gives the maps `name.1`, `name.2`, ...
             link: read the file in place (r.external) instead of copying it.
+            bands: numbers of the bands, from 1; None takes all.
         """
         # -o: the CRS was compared by EPSG code; GRASS would refuse files whose WKT merely words the datum
         # otherwise.
@@ -182,9 +185,9 @@ class GrassSession:
             # `input` takes a file only and makes its path absolute; names such as NETCDF:"...":class go to
             # `source`.
             file, other = (source, None) if Path(source).is_file() else (None, source)
-            self.run("r.external", flags="o", output=name, input=file, source=other)
+            self.run("r.external", flags="o", output=name, input=file, source=other, band=bands)
         else:
-            self.run("r.in.gdal", flags="ko", input=source, output=name)
+            self.run("r.in.gdal", flags="ko", input=source, output=name, band=bands)
 
     def import_array(self, array: np.ndarray, name: str) -> None:
         """Make a map of the current region from a 2-D array (uint8, uint16, int32, float32; y downwards).

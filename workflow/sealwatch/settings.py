@@ -83,6 +83,7 @@ def check(config: Mapping[str, Any], schema_file: str | Path, files: Iterable[st
     if config["period"]["start"] > config["period"]["end"]:
         source = _source(["period", "start"], names)
         raise ConfigError(f"{source}: period.start: lies after period.end; exchange the two dates")
+    _check_orthophoto(config["orthophoto"], names)
     classifier = config["classifier"]
     if classifier["device"] == "gpu":
         wrong = {"engine": "openvino", "precision": "int8"}
@@ -93,6 +94,21 @@ def check(config: Mapping[str, Any], schema_file: str | Path, files: Iterable[st
                     f"{_source(['classifier', key], names)}: classifier.{key}: {value} runs on CPUs only; "
                     "change it, or set classifier.device to auto or cpu"
                 )
+
+
+def _check_orthophoto(orthophoto: Mapping[str, Any], names: list[str]) -> None:
+    """What the schema cannot say of the keys of orthophotos."""
+    if orthophoto["training_labels"] == "reference" and orthophoto["reference"] is None:
+        raise ConfigError(
+            f"{_source(['orthophoto', 'training_labels'], names)}: orthophoto.training_labels: reference needs "
+            "orthophoto.reference; name its file, or set training_labels to polygons"
+        )
+    bounds = orthophoto["value_range"]
+    if bounds is not None and not bounds[0] < bounds[1]:
+        raise ConfigError(
+            f"{_source(['orthophoto', 'value_range'], names)}: orthophoto.value_range: {bounds[0]} is not below "
+            f"{bounds[1]}; write the lower value first"
+        )
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:

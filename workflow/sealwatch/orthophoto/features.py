@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import grass, hdf5
 from ..errors import ConfigError
 from ..files import file_digest
 from ..progress import track
-from .sheets import sheet_window
+from .photo import BLOCK_ROWS, check_photo, import_photo
+from .sheets import NEEDED_BANDS
+
+if TYPE_CHECKING:
+    import geopandas
 
 FEATURES = ("nir", "red", "green", "ndvi", "ndvi_mean", "ndvi_std", "green_mean", "green_std")
 """Bands, NDVI = (NIR - red) / (NIR + red), and mean and standard deviation of NDVI and green in a window.
@@ -17,18 +23,11 @@ Chosen on labelled photographs, tested on another map quad: windows raise the ac
 the window of green finds sealed land better than one of near infrared.
 """
 
-BLOCK_ROWS = 512
-"""Rows worked through at once; the chunk height of the files."""
-
 NO_DATA = 255
 """Value of all features where the orthophoto has no data."""
 
-# Bytes 0..254: NDVI -1..1 as round(127 (1 + NDVI)), means likewise, standard deviations doubled. Pixels whose
-# three bands are all 0 are the black border that many orthophotos have instead of a no-data value.
+# Bytes 0..254: NDVI -1..1 as round(127 (1 + NDVI)), means likewise, standard deviations doubled.
 _BYTES = """\
-nir = if(photo.1 + photo.2 + photo.3 == 0, null(), min(photo.1, 254))
-red = if(isnull(nir), null(), min(photo.2, 254))
-green = if(isnull(nir), null(), min(photo.3, 254))
 ndvi = int(round(127.0 * (1.0 + float(nir - red) / max(nir + red, 1))))
 ndvi_square = ndvi * ndvi
 green_square = green * green
@@ -40,27 +39,41 @@ _STD = (
 )
 
 
-def prepare_sheet(raster: str | Path, target: str | Path, *, window_px: int, baseline: int) -> None:
+def prepare_sheet(
+    raster: str | Path,
+    target: str | Path,
+    *,
+    window_px: int,
+    baseline: int,
+    bands: Sequence[str] = NEEDED_BANDS,
+    value_range: Sequence[float] | None = None,
+    epsg: int | None = None,
+    footprint: geopandas.GeoSeries | None = None,
+) -> None:
     """Write the features of one orthophoto.
 
     Args:
-        raster: bands 1, 2, 3 = near infrared, red, green, uint8, projected CRS with EPSG code.
+        raster: orthophoto (see `photo.check_photo`).
         target: HDF5 file with `features[feature, y, x]`, uint8, 255 = no data, on the raster's own grid;
             memory stays bounded by blocks of `BLOCK_ROWS` rows.
         window_px: edge of the square window of mean and standard deviation, in pixels, odd.
         baseline: the step's baseline number.
+        bands: names of its bands in their order.
+        value_range: values that become 0 and 254, for rasters of 16 bits.
+        epsg: code of the CRS that the index names, or None.
+        footprint: that of the index, or None.
 
     Raises:
         ConfigError: `window_px` is even or below 3.
-        RasterError: the raster is not as described (see `sheets.sheet_window`).
+        RasterError: the raster is not as described (see `photo.check_photo`), or ends too early.
         GrassError: GRASS is missing or a module failed.
     """
     if window_px < 3 or window_px % 2 == 0:
         raise ConfigError(f"orthophoto.window_px: {window_px} is not an odd number of pixels from 3 up")
-    window = sheet_window(raster)
+    photo = check_photo(raster, bands=bands, value_range=value_range, epsg=epsg, footprint=footprint)
+    window = photo.window
     with grass.session(window.epsg) as session:
-        session.import_raster(Path(raster).absolute(), "photo")
-        session.run("g.region", raster="photo.1")
+        import_photo(session, photo)
         session.run("r.mapcalc", file="-", stdin=_BYTES)
         # A box filter of this radius averages the same pixels as r.neighbors, NULLs left out, row and column
         # apart.
@@ -71,6 +84,7 @@ def prepare_sheet(raster: str | Path, target: str | Path, *, window_px: int, bas
         session.run("r.mapcalc", file="-", stdin=windowed)
         digest = file_digest(raster)
         provenance = {"raster": Path(raster).name, "raster_digest": digest, "window_px": window_px}
+        provenance |= {"bands": ",".join(bands), "value_range": photo.value_range}
         with hdf5.create(target, "prepare_sheet", baseline, provenance) as writer:
             writer.set_grid(window)
             writer.add_axis("feature", FEATURES)

@@ -35,18 +35,20 @@ def summarise(
         target: JSON file to write.
 
     Returns:
-        The figures; areas in square metres.
+        The figures; areas in square metres. `uncompared_area_m2` is the outlined land of whose earlier state
+        neither a flight nor the reference tells, which counts as new.
     """
     status: Counter[str] = Counter()
     alerts: Counter[str] = Counter()
     for path in events:
         status.update(read_vector(path, "events", ("status",))["status"])
         alerts.update(read_vector(path, "alerts", ("status",))["status"])
-    polygons, area = 0, 0.0
+    polygons, area, uncompared = 0, 0.0, 0.0
     for path in outlines:
-        frame = read_vector(path, "newly_sealed")
+        frame = read_vector(path, "newly_sealed", ("earlier_known",))
         polygons += len(frame)
         area += float(frame.geometry.area.sum())
+        uncompared += float((frame.geometry.area * (1 - frame["earlier_known"])).sum())
     figures = {
         "scenes": len(scenes),
         "dates": len({date for _, date, _ in scenes}),
@@ -62,6 +64,7 @@ def summarise(
         "flagged_sheets": len(outlines),
         "polygons": polygons,
         "polygon_area_m2": round(area, 1),
+        "uncompared_area_m2": round(uncompared, 1),
     }
     write_json(target, figures)
     return figures

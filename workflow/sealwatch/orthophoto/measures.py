@@ -1,0 +1,74 @@
+"""Figures of numbered objects, gathered from their pixels block by block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import hdf5
+from .newly_sealed import Objects, blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """By object number; numbers that no object has hold zeros.
+
+    Attributes:
+        probability: mean confidence of the class over the object's pixels that have one, 0..1.
+        earlier_known: share of its pixels whose earlier state is known, 0..1.
+        place: int64 [number, 2], row and column of the pixel nearest to its centre of mass, the first of
+            equals.
+    """
+
+    probability: np.ndarray
+    earlier_known: np.ndarray
+    place: np.ndarray
+
+
+def measure(objects: Objects, segmentation: str | Path, offset: tuple[int, int]) -> Measures:
+    """Measure the objects; `offset` is row and column of their array in the segmentation."""
+    number = objects.number
+    length = 1 + max((int(number[rows].max()) for rows in blocks(number)), default=0)
+    sums = {name: np.zeros(max(length, 1)) for name in ("pixels", "confidence", "known", "row", "col")}
+    top, left = offset
+    with hdf5.read(segmentation) as file:
+        for rows in blocks(number):
+            row, col = np.nonzero(number[rows] > 0)
+            which = number[rows][row, col]
+            certainty = file["confidence"][top + rows.start : top + rows.stop, left : left + number.shape[1]]
+            known = np.full(len(which), objects.all_known)
+            if objects.known is not None:
+                known = objects.known[rows][row, col] != 255
+            terms = {
+                "pixels": np.ones(len(which)),
+                "confidence": certainty[row, col],
+                "known": known,
+                "row": row + rows.start,
+                "col": col,
+            }
+            for name, values in terms.items():
+                sums[name] += np.bincount(which, values, len(sums[name]))
+    pixels = np.maximum(sums["pixels"], 1)
+    place = _nearest(number, sums["row"] / pixels, sums["col"] / pixels)
+    return Measures(sums["confidence"] / pixels, sums["known"] / pixels, place)
+
+
+def _nearest(number: np.ndarray, centre_row: np.ndarray, centre_col: np.ndarray) -> np.ndarray:
+    """Row and column of each object's pixel nearest to a point, the first of equals."""
+    best = np.full(len(centre_row), np.inf)
+    place = np.zeros((len(centre_row), 2), "i8")
+    for rows in blocks(number):
+        row, col = np.nonzero(number[rows] > 0)
+        which = number[rows][row, col]
+        row = row + rows.start
+        distance = np.round((row - centre_row[which]) ** 2 + (col - centre_col[which]) ** 2, 6)
+        order = np.lexsort((distance, which))  # stable: the first pixel of equals stays first
+        found, first = np.unique(which[order], return_index=True)
+        first = order[first]
+        nearer = distance[first] < best[found]
+        found, first = found[nearer], first[nearer]
+        best[found] = distance[first]
+        place[found] = np.column_stack([row[first], col[first]])
+    return place

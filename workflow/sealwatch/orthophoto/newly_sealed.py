@@ -1,0 +1,226 @@
+"""Newly sealed land as a numbered map: the raster steps in GRASS between two segmentations and the polygons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..grass import GrassSession
+from ..grid import Window
+from ..vectors import write_geopackage
+from .features import BLOCK_ROWS, NO_DATA
+from .labels import CLASSES
+from .reference import reference_map
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+SEALED = CLASSES.index("sealed")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is compared: segmentations now and at the flight before (or None), reference file (or None)."""
+
+    now: str | Path
+    earlier: str | Path | None
+    reference: str | Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Pieces of newly sealed land: the GRASS map `name` and its arrays, which lie on disk.
+
+    Attributes:
+        name: of the map.
+        number: int32 [y, x], the object's number, -1 elsewhere.
+        known: uint8 [y, x], 255 where neither the earlier flight nor the reference tells the earlier state;
+            None where it is the same everywhere, then `all_known` says which.
+        all_known: whether the earlier state is known everywhere.
+    """
+
+    name: str
+    number: np.ndarray
+    known: np.ndarray | None
+    all_known: bool
+
+
+def reach_px(settings: Mapping[str, Any], cell_size_m: float) -> int:
+    """Pixels around an area that decide what is found in it."""
+    return int(settings["majority_px"]) // 2 + math.ceil(settings["registration_m"] / cell_size_m) + 1
+
+
+def find_objects(
+    session: GrassSession,
+    sources: Sources,
+    window: Window,
+    area: BaseGeometry,
+    settings: Mapping[str, Any],
+) -> Objects | None:
+    """Number the pieces of newly sealed land inside `area`, or return None where there is none.
+
+    Both segmentations pass the majority filter. Fresh is what is sealed now, was not sealed before and lies in
+    `area`; its small holes are filled. Two flights never register exactly and leave seams along what was
+    sealed before: an object is a piece, connected by pixel edges, at least half of which lies farther than
+    `registration_m` from earlier sealed land. It keeps the rim nearer to it. What an object is does not depend
+    on `min_area_m2`, which only decides whether it is kept.
+
+    Holes of earlier sealed land are filled to the same size, so that land drawn as a filled hole from one
+    flight is not drawn again from the next.
+
+    Args:
+        session: open, in the CRS of `window`, without maps of an earlier call.
+        sources: what is compared.
+        window: the part of the sheet around `area`, `reach_px` wider.
+        area: where newly sealed land is looked for, CRS of `window`.
+        settings: see `outline.outline_sheet`.
+    """
+    steps = _Steps(session, window, settings)
+    session.set_region(window)
+    steps.rasterise(area, "area")
+    steps.mark_sealed(sources.now, "now")
+    steps.mark_before(sources)
+    steps.mark_fresh()
+    if not steps.number_objects():
+        return None
+    number = session.export_array("objects", "int32")
+    all_known = sources.reference is not None
+    known = None
+    if sources.earlier is not None and not all_known:
+        known = session.export_array("earlier", "uint8")
+    return Objects("objects", number, known, all_known)
+
+
+class _Steps:
+    """The steps on one part; maps: area, now, before, fresh, core, whole, objects."""
+
+    def __init__(self, session: GrassSession, window: Window, settings: Mapping[str, Any]) -> None:
+        self._grass, self._window, self._settings = session, window, settings
+        self._pixel_m2 = window.cell_size_m**2
+
+    def _calculate(self, *expressions: str) -> None:
+        self._grass.run("r.mapcalc", file="-", stdin="\n".join(expressions) + "\n", overwrite=True)
+
+    def rasterise(self, area: BaseGeometry, name: str) -> None:
+        """Map `name`: 1 where the pixel's centre lies in `area`, NULL elsewhere."""
+        import geopandas
+
+        source = self._grass.scratch / f"{name}.gpkg"
+        write_geopackage(source, geopandas.GeoDataFrame(geometry=[area], crs=self._window.epsg), name)
+        self._grass.run("v.in.ogr", flags="o", input=source, output=name, type_="boundary")
+        self._grass.run("v.to.rast", input=name, output=name, use="val", value=1, type_="area")
+
+    def mark_sealed(self, segmentation: str | Path, name: str) -> None:
+        """Map `name`: 1 where sealed after the majority filter, else 0; NULL without data."""
+        # Reads the HDF5 file in place; the prefix keeps its georeference, which the plain HDF5 driver would
+        # lose.
+        source = f'NETCDF:"{Path(segmentation).absolute()}":class'
+        self._grass.import_raster(source, f"{name}_class", link=True)
+        filtered = f"{name}_class"
+        if self._settings["majority_px"] > 1:
+            filtered = f"{name}_mode"
+            size = self._settings["majority_px"]
+            self._grass.run("r.neighbors", input=f"{name}_class", output=filtered, size=size, method="mode")
+        self._calculate(f"{name} = if(isnull({name}_class), null(), {filtered} == {SEALED})")
+
+    def mark_before(self, sources: Sources) -> None:
+        """Map `before`: 1 on land sealed at the earlier flight or in the reference, else NULL."""
+        terms = []
+        if sources.earlier is not None:
+            self.mark_sealed(sources.earlier, "earlier")
+            terms.append("earlier == 1")
+        if sources.reference is not None:
+            least = self._settings["reference_min"]
+            known = reference_map(self._grass, sources.reference, self._window, least=least)
+            terms.append(f"{known} == 1")
+        # NULL || 1 is 1 in r.mapcalc only with the operator |||.
+        self._calculate(f"before = if({' ||| '.join(terms) or '0'}, 1, null())")
+        if terms:
+            self._fill_holes("before")
+
+    def mark_fresh(self) -> None:
+        """Map `fresh`: 1 on land of the area that is sealed now and was not before, else NULL."""
+        self._calculate("fresh = if(now == 1 && isnull(before) && !isnull(area), 1, null())")
+        self._fill_holes("fresh", "!isnull(now) && isnull(before) && !isnull(area)")
+
+    def _fill_holes(self, name: str, condition: str = "1") -> None:
+        """Close the holes of map `name` below the set size; what touches the window's edge is no hole."""
+        most = self._settings["fill_holes_m2"] / self._pixel_m2
+        if most <= 0:
+            return
+        self._calculate(f"open = if(isnull({name}), 1, null())")
+        clumps = self._clumps("open")
+        pixels = _count(clumps)
+        for edge in (clumps[0], clumps[-1], clumps[:, 0], clumps[:, -1]):
+            pixels[edge[edge > 0]] = 0
+        holes = np.flatnonzero((pixels > 0) & (pixels <= most + 1e-9))
+        if len(holes):
+            self._keep("open_clumps", "holes", holes)
+            self._calculate(f"{name} = if(!isnull(holes) && {condition}, 1, {name})")
+
+    def number_objects(self) -> bool:
+        """Map `objects`: numbered pieces of fresh land, NULL elsewhere; False where there is none."""
+        distance = self._settings["registration_m"]
+        core = whole = "fresh"
+        if distance > 0:
+            core, whole = "core", "whole"
+            self._distance_to("before")
+            near = f"{1.0001 * distance:.6f}"
+            self._calculate(f"core = if(isnull(before_distance) ||| before_distance > {near}, fresh, null())")
+            self._distance_to("core")
+            self._calculate(f"whole = if(core_distance <= {near}, fresh, null())")
+        clumps = self._clumps(whole)
+        pixels = _count(clumps)
+        inner = _count(clumps, self._grass.export_array(core, "uint8"), len(pixels))
+        least = self._settings["min_area_m2"] / self._pixel_m2
+        kept = np.flatnonzero((pixels > 0) & (pixels >= least - 1e-9) & (2 * inner >= pixels))
+        if len(kept):
+            self._keep(f"{whole}_clumps", "objects", kept)
+        return len(kept) > 0
+
+    def _distance_to(self, name: str) -> None:
+        """Map `{name}_distance`: metres to the nearest pixel of map `name`; NULL if the map has none.
+
+        The larger of the distances along rows and columns, so that a rim taken off and given back keeps corners.
+        """
+        output = f"{name}_distance"
+        self._grass.run("r.grow.distance", input=name, distance=output, metric="maximum")
+
+    def _clumps(self, name: str) -> np.ndarray:
+        """Map `{name}_clumps`: pieces of map `name` connected by pixel edges; also as int32 array, -1 = NULL."""
+        self._grass.run("r.clump", input=name, output=f"{name}_clumps", overwrite=True)
+        return self._grass.export_array(f"{name}_clumps", "int32")
+
+    def _keep(self, clumps: str, output: str, numbers: np.ndarray) -> None:
+        """Map `output`: map `clumps` where its number is one of `numbers`, else NULL."""
+        rules = "".join(f"{number} = {number}\n" for number in numbers) + "* = NULL\n"
+        # A reclassified map follows the one it was made from, which is made anew for the next step: copy it.
+        self._grass.run(
+            "r.reclass", input=clumps, output=f"{output}_link", rules="-", stdin=rules, overwrite=True
+        )
+        self._calculate(f"{output} = {output}_link")
+
+
+def _count(
+    clumps: np.ndarray, mask: np.ndarray | None = None, length: int = 0
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Pixels by clump number, of those that `mask` (255 = NULL) has too."""
+    total = np.zeros(max(length, 1), "i8")
+    for rows in blocks(clumps):
+        number = clumps[rows]
+        inside = number > 0 if mask is None else (number > 0) & (mask[rows] != NO_DATA)
+        found = np.bincount(number[inside], minlength=len(total))
+        found[: len(total)] += total
+        total = found
+    return total
+
+
+def blocks(array: np.ndarray) -> Iterator[slice]:
+    """Slices of at most `BLOCK_ROWS` rows that cover an array from top to bottom."""
+    for top in range(0, len(array), BLOCK_ROWS):
+        yield slice(top, min(top + BLOCK_ROWS, len(array)))
