@@ -49,6 +49,18 @@ def test_every_key_is_explained_in_the_manual():
         (lambda c: c["period"].update(start="2020-13-01"), ["mine.yaml", "period.start", "2020-13-01"]),
         (lambda c: c["period"].update(start="2026-01-01"), ["period.start", "after period.end"]),
         (lambda c: c["catalogue"].update(tiles=["33TVW"]), ["mine.yaml", "catalogue.tiles.0", "33TVW"]),
+        (
+            lambda c: c["orthophoto"].update(training_labels="reference"),
+            ["mine.yaml", "orthophoto.training_labels", "needs orthophoto.reference"],
+        ),
+        (
+            lambda c: c["orthophoto"].update(value_range=[9000, 0]),
+            ["mine.yaml", "orthophoto.value_range", "9000 is not below 0"],
+        ),
+        (
+            lambda c: c["orthophoto"].update(bands=["nir", "red", "blue"]),
+            ["mine.yaml", "orthophoto.bands", "green must be among them"],
+        ),
         (lambda c: c["change"].update(persistence="3"), ["mine.yaml", "change.persistence", "integer"]),
         (
             lambda c: c["classifier"].update(device="gpu", precision="int8"),
