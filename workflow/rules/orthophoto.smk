@@ -47,7 +47,7 @@ rule prepare_sheet:
         mem_mb=2000,
         runtime=20,
     params:
-        baseline=1,
+        baseline=2,
         window_px=ORTHOPHOTO["window_px"],
     message:
         "Preparing sheet {wildcards.sheet} {wildcards.year}"
