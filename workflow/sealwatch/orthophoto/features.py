@@ -14,8 +14,10 @@ WINDOWS = {"": 1, "_wide": 3, "_wider": 6}
 """Suffixes of the window features, and how many times the edge of the smallest window fits into theirs.
 
 With a smallest window of 5 pixels: 5, 15 and 31 pixels. The small one tells smooth from rough, the wide ones a
-lawn from a wood, whose single pixels look alike: on labelled photographs of another map quad than the training's
-they raised the accuracy from 0.87 and 0.84 to 0.91 both ways, and F1 of sealed land from 0.60 to 0.69.
+lawn from a wood, whose single pixels look alike. On labelled photographs, trained on one map quad and tested on
+the other, the wide ones raised the accuracy from 0.875 and 0.843 to 0.906 and 0.909, and the F1 of sealed land
+from 0.60 and 0.27 to 0.68 and 0.32. Ratios of other bands, windows of red or brightness, differences from the
+window's mean, gradients and the share of shadow did not do better both ways.
 """
 
 FEATURES = (
