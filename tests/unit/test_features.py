@@ -26,13 +26,19 @@ def test_features_are_what_they_are_defined_to_be(tmp_path):
     nir, red, green = np.minimum(bands, 254).astype("f8")
     np.testing.assert_array_equal(values["nir"][:, 10:], nir[:, 10:])
     ndvi = 127 * (1 + (nir - red) / np.maximum(nir + red, 1))
-    inside = np.s_[2:-2, 12:-2]
+    inside = np.s_[15:-15, 25:-15]
     for name, exact in (("ndvi", np.round(ndvi)), ("green", green)):
-        mean = uniform_filter(exact, 5)
-        deviation = np.sqrt(uniform_filter(exact**2, 5) - mean**2)
         assert np.abs(values[name][inside] - exact[inside]).max() <= 1
-        assert np.abs(values[f"{name}_mean"][inside] - mean[inside]).max() <= 1
-        assert np.abs(values[f"{name}_std"][inside] - np.minimum(2 * deviation[inside], 254)).max() <= 1.5
+        for suffix, edge in (("", 5), ("_wide", 15), ("_wider", 31)):
+            mean = uniform_filter(exact, edge)
+            deviation = np.sqrt(uniform_filter(exact**2, edge) - mean**2)
+            found, spread = (values[f"{name}_{figure}{suffix}"] for figure in ("mean", "std"))
+            assert np.abs(found[inside] - mean[inside]).max() <= 1
+            assert np.abs(spread[inside] - np.minimum(2 * deviation[inside], 254)).max() <= 1.5
+            # Beyond the edge of the sheet and over its black border there is nothing to average.
+            reach = edge // 2 + 1
+            assert abs(found[-1, -1] - exact[-reach:, -reach:].mean()) <= 1
+            assert abs(found[0, 10] - exact[:reach, 10 : 10 + reach].mean()) <= 1
 
 
 def test_unfit_rasters_are_named(tmp_path):

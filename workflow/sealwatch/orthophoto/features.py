@@ -16,12 +16,29 @@ from .sheets import NEEDED_BANDS
 if TYPE_CHECKING:
     import geopandas
 
-FEATURES = ("nir", "red", "green", "ndvi", "ndvi_mean", "ndvi_std", "green_mean", "green_std")
-"""Bands, NDVI = (NIR - red) / (NIR + red), and mean and standard deviation of NDVI and green in a window.
+WINDOWS = {"": 1, "_wide": 3, "_wider": 6}
+"""Suffixes of the window features, and how many times the edge of the smallest window fits into theirs.
 
-Chosen on labelled photographs, tested on another map quad: windows raise the accuracy from 0.80 to 0.89, and
-the window of green finds sealed land better than one of near infrared.
+With a smallest window of 5 pixels: 5, 15 and 31 pixels. The small one tells smooth from rough, the wide ones a
+lawn from a wood, whose single pixels look alike. On labelled photographs, trained on one map quad and tested on
+the other, the wide ones raised the accuracy from 0.875 and 0.843 to 0.906 and 0.909, and the F1 of sealed land
+from 0.60 and 0.27 to 0.68 and 0.32. Ratios of other bands, windows of red or brightness, differences from the
+window's mean, gradients and the share of shadow did not do better both ways.
 """
+
+FEATURES = (
+    "nir",
+    "red",
+    "green",
+    "ndvi",
+    *(
+        f"{band}_{figure}{suffix}"
+        for suffix in WINDOWS
+        for band in ("ndvi", "green")
+        for figure in ("mean", "std")
+    ),
+)
+"""Bands, NDVI = (NIR - red) / (NIR + red), and mean and standard deviation of NDVI and green in three windows."""
 
 NO_DATA = 255
 """Value of all features where the orthophoto has no data."""
@@ -32,9 +49,9 @@ ndvi = int(round(127.0 * (1.0 + float(nir - red) / max(nir + red, 1))))
 ndvi_square = ndvi * ndvi
 green_square = green * green
 """
-_MEAN = "{name}_mean = if(isnull({name}), null(), int(round({name}_average)))\n"
+_MEAN = "{name}_mean{suffix} = if(isnull({name}), null(), int(round({name}_average)))\n"
 _STD = (
-    "{name}_std = if(isnull({name}), null(), "
+    "{name}_std{suffix} = if(isnull({name}), null(), "
     "min(int(round(2.0 * sqrt(max(0.0, {name}_square_average - {name}_average ^ 2)))), 254))\n"
 )
 
@@ -56,7 +73,8 @@ def prepare_sheet(
         raster: orthophoto (see `photo.check_photo`).
         target: HDF5 file with `features[feature, y, x]`, uint8, 255 = no data, on the raster's own grid;
             memory stays bounded by blocks of `BLOCK_ROWS` rows.
-        window_px: edge of the square window of mean and standard deviation, in pixels, odd.
+        window_px: edge of the smallest square window of mean and standard deviation, in pixels, odd; the
+            others are the next odd numbers from 3 and 6 times as many up.
         baseline: the step's baseline number.
         bands: names of its bands in their order.
         value_range: values that become 0 and 254, for rasters of 16 bits.
@@ -75,13 +93,8 @@ def prepare_sheet(
     with grass.session(window.epsg) as session:
         import_photo(session, photo)
         session.run("r.mapcalc", file="-", stdin=_BYTES)
-        # A box filter of this radius averages the same pixels as r.neighbors, NULLs left out, row and column
-        # apart.
-        radius = repr(window_px / 2 * window.cell_size_m)
-        for name in ("ndvi", "ndvi_square", "green", "green_square"):
-            session.run("r.resamp.filter", input=name, output=f"{name}_average", filter="box", radius=radius)
-        windowed = "".join((_MEAN + _STD).format(name=name) for name in ("ndvi", "green"))
-        session.run("r.mapcalc", file="-", stdin=windowed)
+        for suffix, times in WINDOWS.items():
+            _add_windowed(session, suffix, (window_px * times // 2 * 2 + 1) / 2 * window.cell_size_m)
         digest = file_digest(raster)
         provenance = {"raster": Path(raster).name, "raster_digest": digest, "window_px": window_px}
         provenance |= {"bands": ",".join(bands), "value_range": photo.value_range}
@@ -93,3 +106,19 @@ def prepare_sheet(
                 values = session.export_array(name, "uint8")
                 for top in range(0, window.height, BLOCK_ROWS):
                     variable[number, top : top + BLOCK_ROWS] = values[top : top + BLOCK_ROWS]
+
+
+def _add_windowed(session: grass.GrassSession, suffix: str, radius_m: float) -> None:
+    """Maps of mean and standard deviation of NDVI and green in a window that reaches `radius_m` each way."""
+    # A box filter of this radius averages the same pixels as r.neighbors, NULLs left out, row and column apart.
+    for name in ("ndvi", "ndvi_square", "green", "green_square"):
+        session.run(
+            "r.resamp.filter",
+            input=name,
+            output=f"{name}_average",
+            filter="box",
+            radius=repr(radius_m),
+            overwrite=True,
+        )
+    windowed = "".join((_MEAN + _STD).format(name=name, suffix=suffix) for name in ("ndvi", "green"))
+    session.run("r.mapcalc", file="-", stdin=windowed)
