@@ -59,7 +59,10 @@ def test_every_key_is_explained_in_the_manual():
             lambda c: c["orthophoto"]["forest"].update(grid={"ccp_alpha": [0.1]}),
             ["forest.grid.ccp_alpha", "cuML", "max_depth"],
         ),
-        (lambda c: c["orthophoto"]["forest"].update(grid={"max_depth": [0]}), ["grid.max_depth.0", "minimum"]),
+        (
+            lambda c: c["orthophoto"]["forest"].update(grid={"max_depth": [0]}),
+            ["grid.max_depth.0", "minimum"],
+        ),
         (
             lambda c: c["classifier"].update(device="gpu", precision="int8"),
             ["mine.yaml", "classifier.precision", "int8", "classifier.device"],
