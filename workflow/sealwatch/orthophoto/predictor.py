@@ -198,7 +198,7 @@ def _predict(  # type: ignore[no-untyped-def]
             # Each sum is off by at most half a unit a tree.
             if np.int64(total[i, best]) - second <= trees:
                 exact = _sum_exactly(nodes, leaf, root, depth, probability, pixels[i * 16 : i * 16 + 16])
-                best = np.argmax(exact)
+                best = int(np.argmax(exact))
                 share = exact[best] / trees
             label[start + i] = best
             confidence[start + i] = share

@@ -126,7 +126,6 @@ def _read_tables(tables: Sequence[str | Path]) -> tuple[Samples, tuple[str, ...]
     parts: dict[str, list[np.ndarray]] = {name: [] for name in ("values", "labels", "polygon", "sheet")}
     features: list[tuple[str, ...]] = []
     sheets: list[str] = []
-    before = 0
     for table in tables:
         with hdf5.read(table) as file:
             features.append(tuple(hdf5.read_labels(file, "feature")))
@@ -135,10 +134,10 @@ def _read_tables(tables: Sequence[str | Path]) -> tuple[Samples, tuple[str, ...]
             sheets.append(hdf5.read_text(file.attrs["sheet"]))
             parts["values"].append(file["features"][:])
             parts["labels"].append(file["label"][:])
-            polygon = file["polygon"][:].astype("i8") + before
+            # Numbers of polygons are those of their layer and occur again in other tables.
+            polygon = file["polygon"][:].astype("i8") + (len(sheets) << 32)
             parts["polygon"].append(polygon)
             parts["sheet"].append(np.full(len(polygon), sheets.index(sheets[-1])))
-            before = int(polygon.max(initial=before))
     return Samples(**{name: np.concatenate(arrays) for name, arrays in parts.items()}), features[0]
 
 
