@@ -43,11 +43,12 @@ class Predictor:
         # Two bytes where they do: the leaf numbers of a tree then stay in the cache beside its nodes.
         leaf = forest.leaf.astype("u2" if len(forest.probability) <= 1 << 16 else "u4")
         trees, classes = len(forest.root), len(forest.classes)
-        units = np.zeros((len(forest.probability), -(-classes // 4) * 4), "u4")
+        units = np.zeros((-(-classes // 4), len(forest.probability), 4), "u4")
         scale = (2**32 - 1) // trees
-        units[:, :classes] = np.round(forest.probability * scale)
+        for c in range(classes):
+            units[c // 4, :, c % 4] = np.round(forest.probability[:, c] * scale)
         self._forest = (nodes, leaf, forest.root.astype("i8"), _depths(forest), *_top_levels(forest))
-        self._leaves = (units, forest.probability, np.float64(scale))
+        self._leaves = (units.reshape(len(units), -1), forest.probability, np.float64(scale))
 
     def predict(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Labels and confidences of pixels.
@@ -119,6 +120,7 @@ def _descend_top(plane, feature, threshold, count, place):  # type: ignore[no-un
 def _walk(nodes, below, place, steps, pixels, count, at):  # type: ignore[no-untyped-def]
     """Node each pixel ends at, at most `steps` (rounded up to even) levels below its place."""
     u = np.uint32
+    b = np.uint8
     s12, s8, m15, m255 = u(12), u(8), u(15), u(255)
     for i in range(0, count, 8):
         k0, k1, k2, k3 = below[place[i]], below[place[i + 1]], below[place[i + 2]], below[place[i + 3]]
@@ -131,19 +133,32 @@ def _walk(nodes, below, place, steps, pixels, count, at):  # type: ignore[no-unt
             for _ in range(2):
                 n0, n1, n2, n3 = nodes[k0], nodes[k1], nodes[k2], nodes[k3]
                 n4, n5, n6, n7 = nodes[k4], nodes[k5], nodes[k6], nodes[k7]
-                k0 = (n0 >> s12) + u(pixels[p + ((n0 >> s8) & m15)] > (n0 & m255))
-                k1 = (n1 >> s12) + u(pixels[p + u(16) + ((n1 >> s8) & m15)] > (n1 & m255))
-                k2 = (n2 >> s12) + u(pixels[p + u(32) + ((n2 >> s8) & m15)] > (n2 & m255))
-                k3 = (n3 >> s12) + u(pixels[p + u(48) + ((n3 >> s8) & m15)] > (n3 & m255))
-                k4 = (n4 >> s12) + u(pixels[p + u(64) + ((n4 >> s8) & m15)] > (n4 & m255))
-                k5 = (n5 >> s12) + u(pixels[p + u(80) + ((n5 >> s8) & m15)] > (n5 & m255))
-                k6 = (n6 >> s12) + u(pixels[p + u(96) + ((n6 >> s8) & m15)] > (n6 & m255))
-                k7 = (n7 >> s12) + u(pixels[p + u(112) + ((n7 >> s8) & m15)] > (n7 & m255))
+                k0 = (n0 >> s12) + u(pixels[p + ((n0 >> s8) & m15)] > b(n0))
+                k1 = (n1 >> s12) + u(pixels[p + u(16) + ((n1 >> s8) & m15)] > b(n1))
+                k2 = (n2 >> s12) + u(pixels[p + u(32) + ((n2 >> s8) & m15)] > b(n2))
+                k3 = (n3 >> s12) + u(pixels[p + u(48) + ((n3 >> s8) & m15)] > b(n3))
+                k4 = (n4 >> s12) + u(pixels[p + u(64) + ((n4 >> s8) & m15)] > b(n4))
+                k5 = (n5 >> s12) + u(pixels[p + u(80) + ((n5 >> s8) & m15)] > b(n5))
+                k6 = (n6 >> s12) + u(pixels[p + u(96) + ((n6 >> s8) & m15)] > b(n6))
+                k7 = (n7 >> s12) + u(pixels[p + u(112) + ((n7 >> s8) & m15)] > b(n7))
             # Leaves have threshold 255, which no inner node needs: nothing is above it.
             if (n0 & n1 & n2 & n3 & n4 & n5 & n6 & n7 & m255) == m255:
                 break
         at[i], at[i + 1], at[i + 2], at[i + 3] = k0, k1, k2, k3
         at[i + 4], at[i + 5], at[i + 6], at[i + 7] = k4, k5, k6, k7
+
+
+@numba.njit(nogil=True, cache=True)
+def _add(leaf, at, units, count, total):  # type: ignore[no-untyped-def]
+    """Add the leaf distributions, four classes at once."""
+    for group in range(units.shape[0]):
+        row_of, sums = units[group], total[group]
+        for i in range(count):
+            j, row = i * 4, np.uint32(leaf[at[i]]) * np.uint32(4)
+            sums[j] += row_of[row]
+            sums[j + 1] += row_of[row + np.uint32(1)]
+            sums[j + 2] += row_of[row + np.uint32(2)]
+            sums[j + 3] += row_of[row + np.uint32(3)]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -175,28 +190,22 @@ def _predict(  # type: ignore[no-untyped-def]
             for i in range(size):
                 pixels[i * 16 + f] = plane[f, i]
         place, at = np.zeros(_BLOCK, np.uint8), np.zeros(_BLOCK, np.uint32)
-        total = np.zeros((_BLOCK, units.shape[1]), np.uint32)
+        total = np.zeros((units.shape[0], _BLOCK * 4), np.uint32)
         for tree in range(trees):
             _descend_top(plane, feature[tree], threshold[tree], size, place)
             _walk(nodes[root[tree] :], below[tree], place, depth[tree] - _TOP, pixels, size, at)
-            leaves = leaf[root[tree] :]
-            for i in range(size):
-                row = leaves[at[i]]
-                for c in range(0, units.shape[1], 4):
-                    total[i, c] += units[row, c]
-                    total[i, c + 1] += units[row, c + 1]
-                    total[i, c + 2] += units[row, c + 2]
-                    total[i, c + 3] += units[row, c + 3]
+            _add(leaf[root[tree] :], at, units, size, total)
         for i in range(size):
-            best, second = 0, np.int64(-1)
-            for c in range(1, classes):
-                if total[i, c] > total[i, best]:
-                    second, best = np.int64(total[i, best]), c
+            best, most, second = 0, np.int64(-1), np.int64(-1)
+            for c in range(classes):
+                here = np.int64(total[c // 4, i * 4 + c % 4])
+                if here > most:
+                    best, most, second = c, here, most
                 else:
-                    second = max(second, np.int64(total[i, c]))
-            share = total[i, best] / scale / trees
+                    second = max(second, here)
+            share = most / scale / trees
             # Each sum is off by at most half a unit a tree.
-            if np.int64(total[i, best]) - second <= trees:
+            if most - second <= trees:
                 exact = _sum_exactly(nodes, leaf, root, depth, probability, pixels[i * 16 : i * 16 + 16])
                 best = int(np.argmax(exact))
                 share = exact[best] / trees
