@@ -128,7 +128,7 @@ rule segment:
         mem_mb=2000,
         runtime=20,
     params:
-        baseline=1,
+        baseline=2,
         engine=ORTHOPHOTO["forest"]["engine"],
     message:
         "Segmenting sheet {wildcards.sheet} {wildcards.year}"
