@@ -21,7 +21,7 @@ from sealwatch.orthophoto.labels import CLASSES
 from sealwatch.orthophoto.lookup import PER_PIXEL_FEATURES, ColourTable, sees_only_the_pixel
 from sealwatch.orthophoto.predictor import Predictor
 from sealwatch.orthophoto.segmentation import segment_sheet
-from sealwatch.orthophoto.trainers import trees_of_sklearn
+from sealwatch.orthophoto.trainers import trees_of_sklearn, trees_of_treelite
 
 LIBRARY = Path(__file__).resolve().parents[2] / "workflow"
 
@@ -170,6 +170,20 @@ def test_without_a_gpu_the_processors_predict_and_it_is_said(sheet, tmp_path, ca
         said = f"no GPU for the segmentation ({reason}): the processors predict" in capfd.readouterr().err
         assert said == (engine != "cpu")
     assert (tmp_path / "gpu.h5").read_bytes() == (tmp_path / "cpu.h5").read_bytes()
+
+
+def test_nvforest_gives_our_labels_and_treelite_gives_the_trees_back():
+    """On the processors, where nvForest is installed: the same model goes to a GPU."""
+    pytest.importorskip("nvforest")
+    forest = grown(FEATURES)
+    values = np.random.default_rng(3).integers(0, 255, (5000, len(FEATURES))).astype("u1")
+    label, confidence = Predictor(forest).predict(values)
+    other, share = gpu.nvforest_engine(forest, "cpu")(values)
+    assert (label == other).mean() > 0.999
+    np.testing.assert_allclose(confidence, share, atol=1e-6)
+    trees = trees_of_treelite(gpu.treelite_model(forest))
+    again = Predictor(assemble(trees, forest.features, forest.classes, {})).predict(values)
+    np.testing.assert_array_equal(label, again[0])
 
 
 @pytest.mark.parametrize(("smallest", "text"), [(1000, "trying"), (150_001, "the processors predict")])

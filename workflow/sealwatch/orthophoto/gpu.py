@@ -121,7 +121,13 @@ def nvforest_engine(forest: Forest, device: str) -> Engine:
 
     def predict(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # Bytes cross the bus and become floats on the device.
-        share = model.predict_proba(xp.asarray(values).astype("f4"))
+        try:
+            share = model.predict_proba(xp.asarray(values).astype("f4"))
+        except RuntimeError as error:
+            # CUDA's own errors come as RuntimeError, whatever they tell.
+            if "memory" in str(error):
+                raise MemoryError(str(error)) from error
+            raise
         share = xp.asarray(share).reshape(len(values), -1)
         label, confidence = share.argmax(axis=1).astype("u1"), share.max(axis=1).astype("f4")
         return (label, confidence) if xp is np else (xp.asnumpy(label), xp.asnumpy(confidence))

@@ -100,6 +100,7 @@ def trees_of_treelite(model: Any) -> list[Tree]:
         at_leaf = left < 0
         share[at_leaf] = vector[begin[at_leaf, None] + np.arange(classes)]
         share[at_leaf] /= share[at_leaf].sum(axis=1, keepdims=True)
-        right, feature = tree.get_field("cright").astype("i8"), tree.get_field("split_index")
-        trees.append(Tree(left, right, feature, tree.get_field("threshold"), share))
+        # Fields are views of the model's memory, which may be gone before the trees are.
+        right, feature = tree.get_field("cright").astype("i8"), tree.get_field("split_index").copy()
+        trees.append(Tree(left, right, feature, tree.get_field("threshold").copy(), share))
     return trees
