@@ -10,5 +10,6 @@ with logged(snakemake.log[0]):
         model=snakemake.input.model,
         target=snakemake.output.segmentation,
         baseline=snakemake.params.baseline,
+        engine=snakemake.params.engine,
         threads=snakemake.threads,
     )

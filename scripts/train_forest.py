@@ -9,6 +9,7 @@ with logged(snakemake.log[0]):
         tables=snakemake.input.tables,
         model=snakemake.output.model,
         card=snakemake.output.card,
+        card_text=snakemake.output.card_text,
         settings=snakemake.params.settings,
         baseline=snakemake.params.baseline,
         threads=snakemake.threads,

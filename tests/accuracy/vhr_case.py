@@ -63,7 +63,8 @@ def label(features: Path, polygons: Path, sheet: str, year: int, most: int) -> P
 def train(tables: Sequence[Path], model: Path) -> Path:
     """Train the forest with the settings that the project ships."""
     forest = settings()["forest"]
-    train_forest(tables, model, model.with_suffix(".json"), settings=forest, baseline=1, threads=2)
+    cards = model.with_suffix(".json"), model.with_suffix(".md")
+    train_forest(tables, model, *cards, settings=forest, baseline=1, threads=2)
     return model
 
 
@@ -80,6 +81,7 @@ def outline(
         "confidence": 1.0,
         "bounds": list(area.bounds),
         "epsg": epsg,
+        "area": area.wkt,
     }
     earlier, later = ({"year": year, "flight_date": f"{year}-06-01", "path": f"{year}.tif"} for year in years)
     flag, target = now.with_suffix(".json"), now.with_suffix(".gpkg")

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from . import change_rows, classify_rows, composite_rows, ingest_rows, storage_rows
+from . import (
+    change_rows,
+    classify_rows,
+    composite_rows,
+    forest_rows,
+    ingest_rows,
+    sheet_rows,
+    storage_rows,
+)
 from .table import chosen_groups, save
 
 GROUPS = {
@@ -13,6 +21,8 @@ GROUPS = {
     **classify_rows.GROUPS,
     **composite_rows.GROUPS,
     **change_rows.GROUPS,
+    **forest_rows.GROUPS,
+    **sheet_rows.GROUPS,
 }
 """Row names, and the function that measures them together."""
 

@@ -7,7 +7,7 @@ from scipy.ndimage import uniform_filter
 from builders.tiny_sheet import EPSG, write_bands
 from sealwatch import hdf5
 from sealwatch.errors import ConfigError, RasterError
-from sealwatch.orthophoto.features import FEATURES, prepare_sheet
+from sealwatch.orthophoto.features import FEATURES, OF_PIXEL, prepare_sheet
 
 
 def test_features_are_what_they_are_defined_to_be(tmp_path):
@@ -39,6 +39,17 @@ def test_features_are_what_they_are_defined_to_be(tmp_path):
             reach = edge // 2 + 1
             assert abs(found[-1, -1] - exact[-reach:, -reach:].mean()) <= 1
             assert abs(found[0, 10] - exact[:reach, 10 : 10 + reach].mean()) <= 1
+
+
+def test_a_window_of_one_pixel_leaves_the_features_of_the_pixel(tmp_path):
+    write_bands(tmp_path / "photo.tif", np.random.default_rng(3).integers(1, 255, (3, 20, 30)).astype("u1"))
+    read = {}
+    for window_px in (1, 5):
+        prepare_sheet(tmp_path / "photo.tif", tmp_path / "f.h5", window_px=window_px, baseline=1)
+        with hdf5.read(tmp_path / "f.h5") as file:
+            read[window_px] = tuple(hdf5.read_labels(file, "feature")), file["features"][:]
+    assert read[1][0] == OF_PIXEL
+    np.testing.assert_array_equal(read[1][1], read[5][1][: len(OF_PIXEL)])
 
 
 def test_unfit_rasters_are_named(tmp_path):

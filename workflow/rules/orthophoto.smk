@@ -93,6 +93,7 @@ rule train_forest:
     output:
         model=result("models/forest.npz"),
         card=result("models/forest.card.json"),
+        card_text=result("models/forest.card.md"),
     log:
         result("logs/train_forest.log"),
     benchmark:
@@ -125,13 +126,15 @@ rule segment:
     benchmark:
         result("benchmarks/segment/{sheet}_{year}.tsv")
     conda:
-        "../../envs/base.yaml"
+        "../../envs/rapids.yaml"
     threads: 2
     resources:
+        **({"gpu": 1} if ORTHOPHOTO["forest"]["engine"] == "gpu" else {}),
         mem_mb=2000,
         runtime=20,
     params:
-        baseline=1,
+        baseline=2,
+        engine=ORTHOPHOTO["forest"]["engine"],
     message:
         "Segmenting sheet {wildcards.sheet} {wildcards.year}"
     script:

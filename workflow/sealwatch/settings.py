@@ -70,7 +70,7 @@ def check(config: Mapping[str, Any], schema_file: str | Path, files: Iterable[st
             unknown = next(k for k in error.instance if k not in error.schema.get("properties", {}))
             near = _nearest(unknown, error.schema.get("properties", {}))
             keys = [*keys, unknown]
-            text = f"unknown key; {near}"
+            text = error.schema.get("refused", {}).get(unknown) or f"unknown key; {near}"
             hint = ""
         elif error.validator == "required":
             missing = next(k for k in error.validator_value if k not in error.instance)

@@ -26,11 +26,11 @@ from 0.60 and 0.27 to 0.68 and 0.32. Ratios of other bands, windows of red or br
 window's mean, gradients and the share of shadow did not do better both ways.
 """
 
+OF_PIXEL = ("nir", "red", "green", "ndvi")
+"""Bands and NDVI = (NIR - red) / (NIR + red): features that the pixel's own bytes decide."""
+
 FEATURES = (
-    "nir",
-    "red",
-    "green",
-    "ndvi",
+    *OF_PIXEL,
     *(
         f"{band}_{figure}{suffix}"
         for suffix in WINDOWS
@@ -38,7 +38,7 @@ FEATURES = (
         for figure in ("mean", "std")
     ),
 )
-"""Bands, NDVI = (NIR - red) / (NIR + red), and mean and standard deviation of NDVI and green in three windows."""
+"""Those of the pixel, and mean and standard deviation of NDVI and green in three windows."""
 
 NO_DATA = 255
 """Value of all features where the orthophoto has no data."""
@@ -74,7 +74,8 @@ def prepare_sheet(
         target: HDF5 file with `features[feature, y, x]`, uint8, 255 = no data, on the raster's own grid;
             memory stays bounded by blocks of `BLOCK_ROWS` rows.
         window_px: edge of the smallest square window of mean and standard deviation, in pixels, odd; the
-            others are the next odd numbers from 3 and 6 times as many up.
+            others are the next odd numbers from 3 and 6 times as many up. 1 makes features of the pixel alone,
+            which are classified by a look-up of its colour, at the speed of the disk, but less accurately.
         baseline: the step's baseline number.
         bands: names of its bands in their order.
         value_range: values that become 0 and 254, for rasters of 16 bits.
@@ -82,27 +83,28 @@ def prepare_sheet(
         footprint: that of the index, or None.
 
     Raises:
-        ConfigError: `window_px` is even or below 3.
+        ConfigError: `window_px` is even or below 1.
         RasterError: the raster is not as described (see `photo.check_photo`), or ends too early.
         GrassError: GRASS is missing or a module failed.
     """
-    if window_px < 3 or window_px % 2 == 0:
-        raise ConfigError(f"orthophoto.window_px: {window_px} is not an odd number of pixels from 3 up")
+    if window_px < 1 or window_px % 2 == 0:
+        raise ConfigError(f"orthophoto.window_px: {window_px} is not an odd number of pixels from 1 up")
+    names, windows = (FEATURES, WINDOWS) if window_px > 1 else (OF_PIXEL, {})
     photo = check_photo(raster, bands=bands, value_range=value_range, epsg=epsg, footprint=footprint)
     window = photo.window
     with grass.session(window.epsg) as session:
         import_photo(session, photo)
         session.run("r.mapcalc", file="-", stdin=_BYTES)
-        for suffix, times in WINDOWS.items():
+        for suffix, times in windows.items():
             _add_windowed(session, suffix, (window_px * times // 2 * 2 + 1) / 2 * window.cell_size_m)
         digest = file_digest(raster)
         provenance = {"raster": Path(raster).name, "raster_digest": digest, "window_px": window_px}
         provenance |= {"bands": ",".join(bands), "value_range": photo.value_range}
         with hdf5.create(target, "prepare_sheet", baseline, provenance) as writer:
             writer.set_grid(window)
-            writer.add_axis("feature", FEATURES)
+            writer.add_axis("feature", names)
             variable = writer.add("features", ("feature", "y", "x"), "uint8", long_name="forest features")
-            for number, name in enumerate(track(FEATURES, "features")):
+            for number, name in enumerate(track(names, "features")):
                 values = session.export_array(name, "uint8")
                 for top in range(0, window.height, BLOCK_ROWS):
                     variable[number, top : top + BLOCK_ROWS] = values[top : top + BLOCK_ROWS]

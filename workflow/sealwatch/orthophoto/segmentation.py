@@ -11,13 +11,23 @@ from .. import hdf5
 from ..progress import track
 from .features import BLOCK_ROWS, NO_DATA
 from .forest import load_forest
-from .predictor import Predictor
+from .gpu import predictor_for
+from .lookup import ColourTable, sees_only_the_pixel
 
 
 def segment_sheet(
-    features: str | Path, model: str | Path, target: str | Path, *, baseline: int, threads: int = 1
+    features: str | Path,
+    model: str | Path,
+    target: str | Path,
+    *,
+    baseline: int,
+    engine: str = "cpu",
+    threads: int = 1,
 ) -> None:
     """Write class and confidence of every pixel of an orthophoto.
+
+    Memory is bounded by blocks of `BLOCK_ROWS` rows. The file takes its name when it is whole, so a killed run
+    leaves nothing that the next one could mistake for a result.
 
     Args:
         features: its features (`features.prepare_sheet`).
@@ -26,18 +36,21 @@ def segment_sheet(
             and `confidence[y, x]` float32 (mean probability of that class over the trees, in steps of 1/256;
             NaN where there is no data).
         baseline: the step's baseline number.
-        threads: threads of the predictor.
+        engine: `auto`, `cpu` or `gpu`, see `gpu.predictor_for`.
+        threads: threads of the compiled predictor.
 
     Raises:
         ModelError: the forest cannot be read or was trained on other features.
         RasterError: the features cannot be read.
     """
     forest = load_forest(model)
-    predictor = Predictor(forest)
     numba.set_num_threads(max(1, min(threads, numba.get_num_threads())))
     with hdf5.read(features) as source:
         window = hdf5.read_window(source)
         forest.check_features(hdf5.read_labels(source, "feature"), features)
+        predict = predictor_for(forest, engine)
+        if sees_only_the_pixel(forest.features):
+            predict = ColourTable(predict, forest.features).predict
         provenance = {"model_digest": forest.digest, "classes": " ".join(forest.classes)}
         with hdf5.create(target, "segment", baseline, provenance) as writer:
             writer.set_grid(window)
@@ -47,7 +60,7 @@ def segment_sheet(
             certainty = writer.add("confidence", ("y", "x"), "float32", units="1")
             for top in track(range(0, window.height, BLOCK_ROWS), "blocks"):
                 block = source["features"][:, top : top + BLOCK_ROWS]
-                label, confidence = predictor.predict(block.reshape(len(block), -1).T)
+                label, confidence = predict(block.reshape(len(block), -1).T)
                 # Steps of 1/256 leave the low bytes of the floats empty, which compress to nothing.
                 confidence = np.round(confidence * 256) / np.float32(256)
                 empty = block[0] == NO_DATA

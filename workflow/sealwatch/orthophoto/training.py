@@ -1,4 +1,4 @@
-"""Training of the forest: cuML on a GPU, scikit-learn without one; same parameters, same file."""
+"""Training of the forest from the sampled pixels of all training orthophotos."""
 
 from __future__ import annotations
 
@@ -10,40 +10,52 @@ from typing import Any
 import numpy as np
 
 from .. import hdf5
-from ..errors import ConfigError, ModelError
-from ..files import file_digest, write_json
-from ..progress import track
-from .forest import Forest, Tree, assemble
+from ..errors import ModelError
+from ..files import file_digest
+from .forest import Forest, assemble
+from .forest_card import write_forest_card
 from .labels import CLASSES
 from .predictor import Predictor
+from .trainers import PARAMETERS, choose_engine, fit_trees, software_of
+from .validation import (
+    FOLDS,
+    Predict,
+    Samples,
+    choose_parameters,
+    cross_validate,
+    figures,
+    polygon_folds,
+    random_folds,
+    sheet_folds,
+)
 
 TEST_SHARE = 0.2
 """Share of the samples kept from training and used once, for the figures of the model card."""
-
-FOLDS = 3
-"""Folds of the stratified cross-validation on the rest."""
 
 
 def train_forest(
     tables: Sequence[str | Path],
     model: str | Path,
     card: str | Path,
+    card_text: str | Path,
     *,
     settings: Mapping[str, Any],
     baseline: int,
     threads: int = 1,
 ) -> None:
-    """Train the forest on the sampled pixels of all training orthophotos.
+    """Train the forest, and measure it by random pixels as the paper does, by polygons and by sheets.
 
     Imbalance between the classes is met by drawing at most `samples_per_class` pixels of each class, without
     class weights: on labelled photographs, weights on top of it lowered the F1 of sealed from 0.63 to 0.46.
+    Equal tables and settings give equal bytes, however many threads there are.
 
     Args:
         tables: HDF5 tables of `labels.label_sheet`.
         model: forest file to write (NumPy archive, see `forest.Forest`).
-        card: model card to write (JSON): data, parameters, accuracy, kappa, F1 per class, confusion matrix.
+        card: model card to write (JSON): data, parameters, figures of each split, digests.
+        card_text: the same for readers (Markdown).
         settings: `engine` (auto, cpu, gpu), `n_estimators`, `max_depth` (or None), `min_samples_leaf`,
-            `max_features`, `seed`, `samples_per_class`.
+            `max_features`, `seed`, `samples_per_class`, and `grid`, values to choose from by parameter.
         baseline: the step's baseline number.
         threads: threads of the trainer.
 
@@ -51,96 +63,86 @@ def train_forest(
         ModelError: the tables differ in their features, or a class has too few samples.
         ConfigError: engine `gpu` without a usable GPU.
     """
-    from sklearn.model_selection import StratifiedKFold, train_test_split
+    from sklearn.model_selection import train_test_split
 
-    values, labels, features = _read_tables(tables)
+    samples, features = _read_tables(tables)
     seed = int(settings["seed"])
-    values, labels = _balanced(values, labels, int(settings["samples_per_class"]), seed)
+    samples = samples.take(_balanced(samples.labels, int(settings["samples_per_class"]), seed))
     engine = choose_engine(str(settings["engine"]))
-    print(f"training on {len(labels)} samples with {engine}", file=sys.stderr)
-    fit = {"cuml": _fit_cuml, "scikit-learn": _fit_sklearn}[engine]
-    training = {"engine": engine, "settings": dict(settings), "baseline": baseline}
+    software = software_of(engine)
+    print(f"training on {len(samples.labels)} samples with {software}", file=sys.stderr)
 
-    def trained(rows: np.ndarray) -> Forest:
-        trees = fit(values[rows], labels[rows], settings, threads)
-        return assemble(trees, features, CLASSES, training)
+    def trained(values: np.ndarray, labels: np.ndarray, used: Mapping[str, Any]) -> Forest:
+        training = {"engine": engine, "settings": dict(used), "baseline": baseline}
+        return assemble(fit_trees(engine, values, labels, used, threads), features, CLASSES, training)
 
-    everything = np.arange(len(labels))
-    rest, test = train_test_split(everything, test_size=TEST_SHARE, random_state=seed, stratify=labels)
-    folds = []
-    splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    for inside, outside in track(splitter.split(rest, labels[rest]), "cross-validation", FOLDS):
-        folds.append(_figures(trained(rest[inside]), values[rest[outside]], labels[rest[outside]]))
-    forest = trained(rest)
+    def fit(values: np.ndarray, labels: np.ndarray, used: Mapping[str, Any]) -> Predict:
+        predictor = Predictor(trained(values, labels, used))
+        return lambda seen: predictor.predict(seen)[0]
+
+    everything = np.arange(len(samples.labels))
+    kept, apart = train_test_split(
+        everything, test_size=TEST_SHARE, random_state=seed, stratify=samples.labels
+    )
+    rest, test = samples.take(kept), samples.take(apart)
+    chosen, grid = choose_parameters(rest, settings, fit)
+    forest = trained(rest.values, rest.labels, chosen)
     forest.save(model)
-    write_json(
-        card,
+    counts = np.bincount(samples.labels, minlength=len(CLASSES)).tolist()
+    by_random = cross_validate(rest, random_folds(rest, seed), fit, chosen, "random folds")
+    write_forest_card(
         {
             "features": list(features),
             "classes": list(CLASSES),
             "digest": forest.digest,
-            "training": training,
+            "training": forest.training,
+            "software": software,
             "trees": len(forest.root),
             "nodes": len(forest.child),
             "tables": {Path(table).name: file_digest(table) for table in tables},
-            "samples": _by_class(np.bincount(labels, minlength=len(CLASSES)).tolist()),
+            "samples": dict(zip(CLASSES, counts, strict=True)),
+            "polygons": len(np.unique(samples.polygon)),
+            "sheets": len(np.unique(samples.sheet)),
             "imbalance": f"at most {settings['samples_per_class']} samples of each class, no class weights",
+            "parameters": {name: chosen[name] for name in PARAMETERS},
+            "grid": grid,
             "test": {
                 "share": TEST_SHARE,
-                "split": "random pixels",
-                **_figures(forest, values[test], labels[test]),
+                **figures(Predictor(forest).predict(test.values)[0], test.labels),
             },
-            "cross_validation": {"folds": FOLDS, "split": "random pixels, stratified", "results": folds},
+            "cross_validation": by_random,
+            "by_polygon": cross_validate(samples, polygon_folds(samples), fit, chosen, "polygon folds"),
+            "by_sheet": cross_validate(samples, sheet_folds(samples), fit, chosen, "sheet folds"),
         },
+        card,
+        card_text,
     )
 
 
-def choose_engine(wanted: str) -> str:
-    """`cuml` or `scikit-learn` for the setting auto, cpu or gpu.
-
-    Raises:
-        ConfigError: a GPU is wanted and none can be used.
-    """
-    if wanted == "cpu":
-        return "scikit-learn"
-    try:
-        import cupy  # type: ignore[import-not-found, unused-ignore]
-
-        count = cupy.cuda.runtime.getDeviceCount()
-        # cuML imports on machines without a GPU and fails only when it is used, hence the count of devices
-        # first.
-        import cuml  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
-
-        reason = "" if count else "no CUDA device"
-    except Exception as error:  # cupy raises its own types where there is no driver
-        reason = str(error)
-    if not reason:
-        return "cuml"
-    if wanted == "gpu":
-        raise ConfigError(
-            f"orthophoto.forest.engine: gpu, but it cannot be used ({reason}); set it to auto or cpu"
-        )
-    print(f"no GPU for the forest ({reason}): scikit-learn trains", file=sys.stderr)
-    return "scikit-learn"
-
-
-def _read_tables(tables: Sequence[str | Path]) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    values, labels, features = [], [], None
+def _read_tables(tables: Sequence[str | Path]) -> tuple[Samples, tuple[str, ...]]:
+    """Samples of all tables, in their order, and the names of their features."""
+    if not tables:
+        raise ModelError("there is no training table; draw training polygons (orthophoto.training_polygons)")
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in ("values", "labels", "polygon", "sheet")}
+    features: list[tuple[str, ...]] = []
+    sheets: list[str] = []
     for table in tables:
         with hdf5.read(table) as file:
-            names = tuple(hdf5.read_labels(file, "feature"))
-            if features is not None and names != features:
+            features.append(tuple(hdf5.read_labels(file, "feature")))
+            if features[-1] != features[0]:
                 raise ModelError(f"{table}: has other features than {tables[0]}; delete both and run again")
-            features = names
-            values.append(file["features"][:])
-            labels.append(file["label"][:])
-    if features is None:
-        raise ModelError("there is no training table; draw training polygons (orthophoto.training_polygons)")
-    return np.concatenate(values), np.concatenate(labels), features
+            sheets.append(hdf5.read_text(file.attrs["sheet"]))
+            parts["values"].append(file["features"][:])
+            parts["labels"].append(file["label"][:])
+            # Numbers of polygons are those of their layer and occur again in other tables.
+            polygon = file["polygon"][:].astype("i8") + (len(sheets) << 32)
+            parts["polygon"].append(polygon)
+            parts["sheet"].append(np.full(len(polygon), sheets.index(sheets[-1])))
+    return Samples(**{name: np.concatenate(arrays) for name, arrays in parts.items()}), features[0]
 
 
-def _balanced(values: np.ndarray, labels: np.ndarray, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """At most `most` samples of each class, in their order."""
+def _balanced(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Rows of at most `most` samples of each class, ascending."""
     rng = np.random.default_rng(seed)
     chosen = []
     for code, name in enumerate(CLASSES):
@@ -151,79 +153,4 @@ def _balanced(values: np.ndarray, labels: np.ndarray, most: int, seed: int) -> t
                 f"class {name} has {len(rows)} training pixels, too few; draw more polygons of it"
             )
         chosen.append(rng.choice(rows, most, replace=False) if len(rows) > most else rows)
-    rows = np.sort(np.concatenate(chosen))
-    return values[rows], labels[rows]
-
-
-def _fit_sklearn(
-    values: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], threads: int
-) -> list[Tree]:
-    from sklearn.ensemble import RandomForestClassifier
-
-    trained = RandomForestClassifier(**_parameters(settings), n_jobs=threads).fit(values, labels)
-    return trees_of_sklearn(trained)
-
-
-def trees_of_sklearn(trained: Any) -> list[Tree]:
-    """The trees of a fitted scikit-learn forest whose classes are 0, 1, 2, ..."""
-    trees = []
-    for estimator in trained.estimators_:
-        t = estimator.tree_
-        weight = t.value[:, 0, :]
-        share = weight / weight.sum(axis=1, keepdims=True)
-        trees.append(Tree(t.children_left, t.children_right, t.feature, t.threshold, share))
-    return trees
-
-
-def _fit_cuml(
-    values: np.ndarray, labels: np.ndarray, settings: Mapping[str, Any], threads: int
-) -> list[Tree]:
-    from cuml.ensemble import RandomForestClassifier  # type: ignore[import-not-found, unused-ignore]
-
-    # One stream: with more, cuML's trees differ from run to run. 256 bins: one for every value of a byte.
-    trained = RandomForestClassifier(**_parameters(settings), n_bins=256, n_streams=1)
-    trained.fit(values.astype("f4"), labels.astype("i4"))
-    return trees_of_treelite(trained.as_treelite())
-
-
-def trees_of_treelite(model: Any) -> list[Tree]:
-    """The trees of a treelite model whose leaves are class distributions (as cuML exports its forests)."""
-    classes = int(model.get_header_accessor().get_field("num_class")[0])
-    trees = []
-    for number in range(model.num_tree):
-        tree = model.get_tree_accessor(number)
-        left = tree.get_field("cleft").astype("i8")
-        begin = tree.get_field("leaf_vector_begin").astype("i8")
-        vector = tree.get_field("leaf_vector")
-        share = np.zeros((len(left), classes))
-        at_leaf = left < 0
-        share[at_leaf] = vector[begin[at_leaf, None] + np.arange(classes)]
-        share[at_leaf] /= share[at_leaf].sum(axis=1, keepdims=True)
-        right, feature = tree.get_field("cright").astype("i8"), tree.get_field("split_index")
-        trees.append(Tree(left, right, feature, tree.get_field("threshold"), share))
-    return trees
-
-
-def _parameters(settings: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("n_estimators", "max_depth", "min_samples_leaf", "max_features")
-    return {**{name: settings[name] for name in names}, "random_state": int(settings["seed"])}
-
-
-def _figures(forest: Forest, values: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Accuracy, kappa, F1 per class and confusion matrix (rows: truth), through our own predictor."""
-    from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, f1_score
-
-    codes = list(range(len(CLASSES)))
-    predicted, _ = Predictor(forest).predict(values)
-    f1 = f1_score(labels, predicted, labels=codes, average=None, zero_division=0.0)
-    return {
-        "samples": len(labels),
-        "accuracy": round(float(accuracy_score(labels, predicted)), 4),
-        "kappa": round(float(cohen_kappa_score(labels, predicted)), 4),
-        "f1": _by_class([round(float(value), 4) for value in f1]),
-        "confusion": confusion_matrix(labels, predicted, labels=codes).tolist(),
-    }
-
-
-def _by_class(values: list[Any]) -> dict[str, Any]:
-    return dict(zip(CLASSES, values, strict=True))
+    return np.sort(np.concatenate(chosen))
