@@ -99,7 +99,11 @@ def _goal(rows: _Rows) -> list[str]:
         if all(v is not None and v >= goal for v, (_, goal) in zip(values, _GOALS, strict=True)):
             met.append(text)
     if met:
-        text = "`min_rise` was chosen here; *another country* in the next table repeats it on other land."
+        text = (
+            "`min_rise` was chosen here. On another country of this kind, with other land and footprints, the mixed "
+            f"network has {rows.value('country_s16_users_mixed_again')} and "
+            f"{rows.value('country_s16_producers_2ha_mixed_again')}: take that for what to expect."
+        )
         return [f"**The goal is met at stride 16 by: {'; '.join(met)}.** {text}"]
     return ["**The goal is not met at stride 16 by any of the settings below.**"]
 
