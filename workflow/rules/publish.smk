@@ -26,8 +26,9 @@ rule load:
         mem_mb=2000,
         runtime=30,
     params:
-        baseline=1,
+        baseline=2,
         database=config["database"],
+        review=config["review"],
     message:
         "Loading outlines into the database"
     script:

@@ -56,7 +56,7 @@ def measure(connection: psycopg.Connection, registry: str) -> int:
     statement = sql.SQL(
         "INSERT INTO registry_distance (polygon_id, registry, distance_m, evidence, digest) "
         "SELECT p.polygon_id, r.registry, nearest.distance_m, p.evidence, r.digest "
-        "FROM polygon p JOIN registry r ON r.registry = {name} "
+        "FROM standing p JOIN registry r ON r.registry = {name} "
         "LEFT JOIN registry_distance old ON old.polygon_id = p.polygon_id AND old.registry = r.registry "
         "CROSS JOIN LATERAL (SELECT ST_Distance(p.geom, g.geom) AS distance_m FROM {table} g "
         "                    ORDER BY g.geom <-> p.geom LIMIT 1) nearest "
