@@ -19,14 +19,15 @@ ROLES = ("reader", "reviewer", "desk", "publisher")
 _DECISION = "polygon_id, state, reviewer, reason, correction, corrected_geom, evidence"
 _REVIEWED = (
     "polygon, polygon_version, review, review_rule, verdict, standing, re_review, registry, registry_polygon, "
-    "registry_distance, release, release_polygon, schema_version"
+    "registry_distance, enrichment, release, release_polygon, schema_version"
 )
+_RELEASED = "standing, registry, registry_distance, enrichment, release, release_polygon, schema_version"
 
 _GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {reader}, {reviewer}, {desk}, {publisher}",
     f"GRANT SELECT ON {_REVIEWED} TO {{reviewer}}, {{desk}}",
     f"GRANT INSERT ({_DECISION}) ON review TO {{reviewer}}, {{desk}}",
-    "GRANT SELECT ON standing, registry, registry_distance, release, release_polygon, schema_version TO {publisher}",
+    f"GRANT SELECT ON {_RELEASED} TO {{publisher}}",
     "GRANT INSERT ON release, release_polygon TO {publisher}",
     "GRANT CREATE ON SCHEMA {schema} TO {publisher}",
 )
