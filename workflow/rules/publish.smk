@@ -61,7 +61,7 @@ rule registries:
 
 
 rule enrich:
-    """Distance and overlap of every polygon with each registry, land use before, municipality."""
+    """Distance and overlap of every polygon with each registry, land use before, municipality; copies for small scales."""
     input:
         outlines=result("publish/load.json"),
         registries=result("publish/registries.json"),

@@ -12,6 +12,7 @@ from psycopg import sql
 
 from ..files import write_json
 from .database import connect
+from .generalise import generalise
 from .registries import table_of
 
 
@@ -22,7 +23,8 @@ def enrich(target: str | Path, settings: Mapping[str, Any]) -> None:
 
     Args:
         target: JSON file that takes the number of polygons and the digests of registries and measurements.
-        settings: section `database` of the configuration.
+        settings: section `database` of the configuration; `generalise_m` are the tolerances of the copies for
+            small scales.
 
     Raises:
         DatabaseError: the database is out of reach or has not been loaded.
@@ -32,6 +34,8 @@ def enrich(target: str | Path, settings: Mapping[str, Any]) -> None:
         for name, _ in registries:
             with connection.transaction():
                 print(f"{name}: {measure(connection, name)} polygons measured", flush=True)
+        copies = generalise(connection, settings.get("generalise_m", ()), settings["srid"])
+        print(f"{copies} outlines generalised", flush=True)
         polygons = connection.execute("SELECT count(*) FROM polygon WHERE NOT withdrawn").fetchone()
         digest = sha256()
         for row in connection.execute(

@@ -19,9 +19,12 @@ ROLES = ("reader", "reviewer", "desk", "publisher")
 _DECISION = "polygon_id, state, reviewer, reason, correction, corrected_geom, evidence"
 _REVIEWED = (
     "polygon, polygon_version, review, review_rule, verdict, standing, re_review, registry, registry_polygon, "
-    "registry_distance, enrichment, release, release_polygon, schema_version"
+    "registry_distance, enrichment, polygon_generalised, release, release_polygon, schema_version"
 )
-_RELEASED = "standing, registry, registry_distance, enrichment, release, release_polygon, schema_version"
+_RELEASED = (
+    "standing, registry, registry_distance, enrichment, polygon_generalised, release, release_polygon, "
+    "schema_version"
+)
 
 _GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {reader}, {reviewer}, {desk}, {publisher}",
