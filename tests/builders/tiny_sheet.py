@@ -103,14 +103,20 @@ def event(block: Block, number: int = 1, **changes: object) -> dict[str, object]
 
 
 def write_segmentation(
-    path: Path, sealed: Sequence[Block], size: int = 300, unknown: Sequence[Block] = ()
+    path: Path,
+    sealed: Sequence[Block],
+    size: int = 300,
+    unknown: Sequence[Block] = (),
+    unsure: Sequence[Block] = (),
 ) -> Path:
-    """A segmentation as the rule writes it: low vegetation, sealed blocks, blocks without data."""
+    """A segmentation as the rule writes it: low vegetation, sealed blocks, blocks without data or hardly sure."""
     classes = np.ones((size, size), "u1")
     for blocks, code in ((sealed, 0), (unknown, 255)):
         for row, col, height, width in blocks:
             classes[row : row + height, col : col + width] = code
     confidence = np.where(classes == 255, np.nan, 0.75).astype("f4")
+    for row, col, height, width in unsure:
+        confidence[row : row + height, col : col + width] = 0.5
     with hdf5.create(path, "segment", 1, {}) as writer:
         writer.set_grid(Window(EPSG, X_MIN, Y_MAX, PIXEL_M, size, size))
         writer.add("class", ("y", "x"), "uint8", data=classes)

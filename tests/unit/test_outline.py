@@ -24,6 +24,7 @@ SETTINGS = {
     "simplify_m": 0.7,
     "event_buffer_m": 5,
     "reference_min": 1,
+    "min_probability": 0.6,
 }
 CELL = (0, 0, 300, 200)
 EVENTS = (event(CELL),)
@@ -46,6 +47,8 @@ def outlines(tmp_path):
         events=EVENTS,
         unknown=(),
         unknown_before=(),
+        unsure=(),
+        unsure_before=(),
         as_raster=False,
         **changed,
     ):
@@ -60,10 +63,12 @@ def outlines(tmp_path):
             {"year": 2019, "flight_date": "2019-06-01", "path": "b.tif"} if before is not None else None
         )
         (tmp_path / "flag.json").write_text(json.dumps(flag))
-        segmentation = write_segmentation(tmp_path / "now.h5", now, unknown=unknown)
+        segmentation = write_segmentation(tmp_path / "now.h5", now, unknown=unknown, unsure=unsure)
         earlier = None
         if before is not None:
-            earlier = write_segmentation(tmp_path / "before.h5", before, unknown=unknown_before)
+            earlier = write_segmentation(
+                tmp_path / "before.h5", before, unknown=unknown_before, unsure=unsure_before
+            )
         layer = None
         if reference and as_raster:
             layer, sealed = tmp_path / "reference.tif", np.zeros((1, 300, 300), "u1")
@@ -163,6 +168,17 @@ def test_land_without_data_is_not_drawn_and_land_without_a_past_says_so(outlines
     assert len(frame) == 1
     assert frame.earlier_known[0] == pytest.approx(0.5, abs=0.02)
     assert iou(frame.geometry[0], shape_of(NEW)) > 0.97
+
+
+def test_land_that_the_forest_was_not_sure_of_at_either_flight_is_left_out(outlines):
+    now, doubts = [OLD, PAVED, NEW], {"unsure": [PAVED], "unsure_before": [NEW]}
+    assert len(outlines(now, **doubts, min_probability=0)) == 2
+    assert outlines(now, **doubts).empty
+    half = (NEW[0], NEW[1], NEW[2], NEW[3] // 2)
+    frame = outlines(now, unsure=[PAVED], unsure_before=[half])
+    assert len(frame) == 1, "the mean over the object counts"
+    assert iou(frame.geometry[0], shape_of(NEW)) > 0.97
+    assert len(outlines(now, before=None, reference=[OLD])) == 2
 
 
 def test_small_holes_are_filled_and_not_drawn_when_they_are_built_on_later(outlines):

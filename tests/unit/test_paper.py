@@ -46,6 +46,8 @@ def paper():
         ("three consecutive periods", "change.persistence", 3),
         ("consecutive", "change.max_gap", 0),
         ("nothing is asked of the state before", "change.first_state", 1),
+        ("nor of the probabilities", "change.min_rise", 0),
+        ("polygons are filtered by size", "orthophoto.min_probability", 0),
     ],
 )
 def test_each_setting_that_the_paper_names(paper, words, key, value):

@@ -168,6 +168,7 @@ rule outline:
                 "min_area_m2",
                 "fill_holes_m2",
                 "registration_m",
+                "min_probability",
                 "reference_min",
                 "simplify_m",
                 "event_buffer_m",

@@ -17,34 +17,47 @@ class Measures:
 
     Attributes:
         probability: mean confidence of the class over the object's pixels that have one, 0..1.
+        earlier_probability: likewise at the earlier flight, over its pixels that this flight shows; NaN where
+            it shows none.
         earlier_known: share of its pixels whose earlier state is known, 0..1.
         place: int64 [number, 2], row and column of the pixel nearest to its centre of mass, the first of
             equals.
     """
 
     probability: np.ndarray
+    earlier_probability: np.ndarray
     earlier_known: np.ndarray
     place: np.ndarray
+
+    def sure(self, least: float) -> np.ndarray:
+        """Whether both probabilities are at least `least`, bool by object number; an unknown one is no bar."""
+        return (self.probability >= least) & ~(self.earlier_probability < least)
 
 
 def measure(objects: Objects, segmentation: str | Path, offset: tuple[int, int]) -> Measures:
     """Measure the objects; `offset` is row and column of their array in the segmentation."""
     number = objects.number
     length = 1 + max((int(number[rows].max()) for rows in blocks(number)), default=0)
-    sums = {name: np.zeros(max(length, 1)) for name in ("pixels", "confidence", "known", "row", "col")}
+    sums = {
+        name: np.zeros(max(length, 1))
+        for name in ("pixels", "confidence", "earlier", "shown", "known", "row", "col")
+    }
     top, left = offset
     with hdf5.read(segmentation) as file:
         for rows in blocks(number):
             row, col = np.nonzero(number[rows] > 0)
             which = number[rows][row, col]
             certainty = file["confidence"][top + rows.start : top + rows.stop, left : left + number.shape[1]]
-            known = np.full(len(which), objects.all_known)
-            if objects.known is not None:
-                known = objects.known[rows][row, col] != 255
+            earlier = np.full(len(which), np.nan)
+            if objects.earlier_confidence is not None:
+                earlier = objects.earlier_confidence[rows][row, col]
+            shown = ~np.isnan(earlier)
             terms = {
                 "pixels": np.ones(len(which)),
                 "confidence": certainty[row, col],
-                "known": known,
+                "earlier": np.where(shown, earlier, 0),
+                "shown": shown,
+                "known": shown | objects.all_known,
                 "row": row + rows.start,
                 "col": col,
             }
@@ -52,7 +65,8 @@ def measure(objects: Objects, segmentation: str | Path, offset: tuple[int, int])
                 sums[name] += np.bincount(which, values, len(sums[name]))
     pixels = np.maximum(sums["pixels"], 1)
     place = _nearest(number, sums["row"] / pixels, sums["col"] / pixels)
-    return Measures(sums["confidence"] / pixels, sums["known"] / pixels, place)
+    earlier_probability = sums["earlier"] / np.where(sums["shown"] > 0, sums["shown"], np.nan)
+    return Measures(sums["confidence"] / pixels, earlier_probability, sums["known"] / pixels, place)
 
 
 def _nearest(number: np.ndarray, centre_row: np.ndarray, centre_col: np.ndarray) -> np.ndarray:

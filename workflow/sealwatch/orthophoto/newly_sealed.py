@@ -39,14 +39,14 @@ class Objects:
     Attributes:
         name: of the map.
         number: int32 [y, x], the object's number, -1 elsewhere.
-        known: uint8 [y, x], 255 where neither the earlier flight nor the reference tells the earlier state;
-            None where it is the same everywhere, then `all_known` says which.
-        all_known: whether the earlier state is known everywhere.
+        earlier_confidence: float32 [y, x], confidence of the class at the earlier flight, 0..1, NaN where that
+            has no data; None without an earlier flight.
+        all_known: whether a reference tells the earlier state everywhere.
     """
 
     name: str
     number: np.ndarray
-    known: np.ndarray | None
+    earlier_confidence: np.ndarray | None
     all_known: bool
 
 
@@ -89,11 +89,8 @@ def find_objects(
     if not steps.number_objects():
         return None
     number = session.export_array("objects", "int32")
-    all_known = sources.reference is not None
-    known = None
-    if sources.earlier is not None and not all_known:
-        known = session.export_array("earlier", "uint8")
-    return Objects("objects", number, known, all_known)
+    confidence = None if sources.earlier is None else steps.confidence(sources.earlier)
+    return Objects("objects", number, confidence, sources.reference is not None)
 
 
 class _Steps:
@@ -115,12 +112,19 @@ class _Steps:
         self._grass.run("v.in.ogr", flags="o", input=source, output=name, type_="boundary")
         self._grass.run("v.to.rast", input=name, output=name, use="val", value=1, type_="area")
 
+    def _link(self, segmentation: str | Path, variable: str, name: str) -> None:
+        """Map `name`: a variable of an HDF5 file, read in place."""
+        # The prefix keeps the file's georeference, which the plain HDF5 driver would lose.
+        self._grass.import_raster(f'NETCDF:"{Path(segmentation).absolute()}":{variable}', name, link=True)
+
+    def confidence(self, segmentation: str | Path) -> np.ndarray:
+        """Confidence of a segmentation on the grid of the part, float32 [y, x], NaN without data."""
+        self._link(segmentation, "confidence", "earlier_confidence")
+        return self._grass.export_array("earlier_confidence", "float32")
+
     def mark_sealed(self, segmentation: str | Path, name: str) -> None:
         """Map `name`: 1 where sealed after the majority filter, else 0; NULL without data."""
-        # Reads the HDF5 file in place; the prefix keeps its georeference, which the plain HDF5 driver would
-        # lose.
-        source = f'NETCDF:"{Path(segmentation).absolute()}":class'
-        self._grass.import_raster(source, f"{name}_class", link=True)
+        self._link(segmentation, "class", f"{name}_class")
         filtered = f"{name}_class"
         if self._settings["majority_px"] > 1:
             filtered = f"{name}_mode"

@@ -39,7 +39,8 @@ def outline_sheet(
 
     Newly sealed is what is sealed now, was not sealed at the earlier flight nor in the reference, and lies in
     a confirmed event's cell or within a buffer around it (see `newly_sealed.find_objects`). Land without an
-    earlier state counts as new; `earlier_known` tells how much of a polygon that is not.
+    earlier state counts as new; `earlier_known` tells how much of a polygon that is not. A polygon of which
+    the forest is not sure at either flight, by its mean confidence over the pixels, is left out.
 
     Every group of touching events is worked through by itself, so that time and memory follow the area under
     change and not the sheet, and an outline does not depend on events elsewhere on it.
@@ -53,7 +54,7 @@ def outline_sheet(
             has the layer even where nothing is new.
         settings: `majority_px` (odd window of the majority filter, 1 for none), `min_area_m2`,
             `fill_holes_m2`, `registration_m`, `simplify_m`, `event_buffer_m`, `reference_min` (least value of a
-            raster reference that means sealed).
+            raster reference that means sealed), `min_probability` (least mean confidence at either flight).
 
     Returns:
         The number of polygons.
@@ -91,8 +92,9 @@ def outline_sheet(
             objects = find_objects(session, sources, part, group, settings)
             if objects is None:
                 continue
-            polygons = draw_polygons(session, objects.name, settings["simplify_m"], part.cell_size_m)
             measures = measure(objects, segmentation, part.offset_in(sheet))
+            polygons = draw_polygons(session, objects.name, settings["simplify_m"], part.cell_size_m)
+            polygons = polygons[measures.sure(settings["min_probability"])[polygons["cat"].to_numpy("i8")]]
             frames.append(attributed(polygons, measures, part, cells, facts))
     frame = attributed(None, None, sheet, cells, facts)
     if frames:
