@@ -1,11 +1,14 @@
 """Decisions under changing evidence: kept, called for again with the cause, or untouched; never lost."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
 from outline_files import outlines, registry, write
 
+from sealwatch.publish import migrate
 from sealwatch.publish.database import connect
 from sealwatch.publish.enrich import enrich
 from sealwatch.publish.load import load
@@ -13,6 +16,10 @@ from sealwatch.publish.registries import load_registries
 from sealwatch.publish.release import make_release
 from sealwatch.publish.review import ReviewError, confirm, decide, history, queue
 
+STALE = (
+    "SELECT count(*) FROM verdict v FULL JOIN verdict_now n USING (polygon_id) "
+    "WHERE (v.*)::text IS DISTINCT FROM (n.*)::text"
+)
 RULES = {"area_change_share": 0.1, "four_eyes": False}
 
 
@@ -98,8 +105,7 @@ def test_no_decision_of_200_is_lost_when_the_polygons_change(database, tmp_path)
     decide(database, again, "accepted", "ana", "looked at again")
     assert {row["due"] for row in queue(database)} == {"new"}
     assert len(history(database, again[0])) == 2
-    assert rows(database, "SELECT count(*) FROM verdict v FULL JOIN verdict_now n USING (polygon_id) "
-                          "WHERE (v.*)::text IS DISTINCT FROM (n.*)::text") == [(0,)]  # fmt: skip
+    assert rows(database, STALE) == [(0,)]
 
 
 def test_small_changes_do_not_add_up_unseen(database, tmp_path):
@@ -156,6 +162,8 @@ def test_a_redrawn_outline_is_measured_and_released(database, tmp_path):
     half = shapely.set_srid(shapely.affinity.scale(frame.geometry[0], 0.5, 1.0), 32633)
     with pytest.raises(ReviewError, match="lies elsewhere"):
         decide(database, [name], "corrected", "ana", outline=shapely.affinity.translate(half, 500))
+    with pytest.raises(ReviewError, match="to_class is none of the classes"):
+        decide(database, [name], "corrected", "ana", correction={"to_class": "Industral"})
     with pytest.raises(ReviewError, match="correction_known"):
         decide(database, [name], "corrected", "ana", correction={"start_half": "last year"})
     decide(database, [name], "corrected", "ana", correction={"start_half": "2022H2"}, outline=half)
@@ -182,3 +190,71 @@ def test_a_decision_on_what_the_reviewer_did_not_see_is_refused(database, tmp_pa
     with pytest.raises(ReviewError, match="has changed since it was looked at"):
         decide(database, sorted(seen), "accepted", "ana", seen=seen)
     assert rows(database, "SELECT count(*) FROM review") == [(0,)]
+
+
+def test_reviewers_and_loads_at_the_same_time_agree(database, tmp_path):
+    frame = outlines("A1", 2024, 60)
+    names = frame["polygon_id"].tolist()
+    other = frame.assign(start_half="2023H2").iloc[20:]
+    folders = [tmp_path / "even", tmp_path / "odd"]
+    paths = []
+    for folder, content in zip(folders, (frame, other), strict=True):
+        folder.mkdir()
+        paths.append(write(content, folder, "A1", 2024))
+    load(paths[:1], tmp_path / "load.json", database, RULES)
+
+    def review(seed):
+        rng = np.random.default_rng(seed)
+        for _ in range(25):
+            state = ("accepted", "rejected")[rng.integers(2)]
+            decide(database, rng.permutation(names)[:15].tolist(), state, f"reviewer {seed}")
+        return 25 * 15
+
+    def reload():
+        for n in range(8):
+            load([paths[(n + 1) % 2]], tmp_path / "load.json", database, RULES)
+        return 0
+
+    with ThreadPoolExecutor() as pool:
+        work = [pool.submit(review, seed) for seed in (1, 2, 3)] + [pool.submit(reload)]
+        written = sum(task.result(timeout=60) for task in work)
+    assert rows(database, "SELECT count(*) FROM review") == [(written,)]
+    assert rows(database, STALE) == [(0,)]
+
+
+def test_decisions_of_the_first_schema_survive_the_migrations(database, tmp_path, monkeypatch):
+    """Their versions are known only where the polygon has not changed since."""
+    first = migrate.migrations()[:1]
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "migrations", lambda: first)
+        patch.setattr(migrate, "grant_roles", lambda *_: None)
+        migrate.migrate(database)
+    frame = outlines("A1", 2024, 3)
+    names = frame["polygon_id"].tolist()
+    with connect(database) as connection, connection.transaction():
+        for name, now in zip(names, ("one", "two", "two"), strict=True):
+            connection.execute(
+                "INSERT INTO polygon VALUES (%s, 'A1', 2024, '2024-05-12', NULL, 'e', 'Forest', 'Residential', "
+                "'2022H1', '2023H1', 0.8, 0.9, 400, %s, false, now(), "
+                "ST_Multi(ST_MakeEnvelope(460000, 100000, 460020, 100020, 3794)))",
+                [name, now],
+            )
+        for name, state, correction in zip(
+            names, ("accepted", "corrected"), (None, '{"to_class": "Highway"}'), strict=False
+        ):
+            connection.execute(
+                "INSERT INTO review (polygon_id, state, reviewer, correction, evidence) "
+                "VALUES (%s, %s, 'ana', %s, 'one')",
+                [name, state, correction],
+            )
+    migrate.migrate(database)
+    assert {row["polygon_id"]: (row["due"], row["cause"]) for row in queue(database)} == {
+        names[1]: ("re-review", ["evidence"]),
+        names[2]: ("new", []),
+    }
+    assert rows(database, "SELECT state, reviewer, evidence, db_user FROM review ORDER BY review_id") == [
+        ("accepted", "ana", "one", ""),
+        ("corrected", "ana", "one", ""),
+    ]
+    decide(database, names[1:2], "accepted", "bor")
+    assert [row["polygon_id"] for row in queue(database)] == names[2:]

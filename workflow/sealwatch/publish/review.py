@@ -17,6 +17,7 @@ from psycopg.types.json import Json
 from shapely.geometry.base import BaseGeometry
 
 from ..errors import SealwatchError
+from ..keys import LAND_COVER_CLASSES
 from ..vectors import read_vector
 from .database import connect
 
@@ -73,6 +74,9 @@ def decide(
     unknown = sorted(set(correction or ()) - set(CORRECTABLE))
     if unknown:
         raise ReviewError(f"{unknown[0]} cannot be corrected; use {', '.join(CORRECTABLE)}")
+    for key in ("from_class", "to_class"):
+        if (correction or {}).get(key, LAND_COVER_CLASSES[0]) not in LAND_COVER_CLASSES:
+            raise ReviewError(f"{key} is none of the classes {', '.join(LAND_COVER_CLASSES)}")
     wanted = sorted(set(polygon_ids))
     if outline is not None and len(wanted) != 1:
         raise ReviewError("a corrected outline belongs to exactly one polygon")

@@ -41,7 +41,7 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON polygon_versio
 ALTER TABLE review
     ADD COLUMN vanished boolean NOT NULL DEFAULT false,      -- the polygon was withdrawn when it was decided on
     ADD COLUMN corrected_geom geometry(MultiPolygon, {{srid}}),
-    ADD COLUMN db_user text NOT NULL DEFAULT session_user,   -- who was signed in to the database
+    ADD COLUMN db_user text NOT NULL DEFAULT '',             -- who was signed in to the database; '' before this column
     ADD CONSTRAINT corrected_geom_is_an_area
         CHECK (corrected_geom IS NULL OR (ST_IsValid(corrected_geom) AND ST_Area(corrected_geom) > 0)),
     ADD CONSTRAINT correction_corrects
@@ -52,14 +52,15 @@ ALTER TABLE review
                AND coalesce(correction->>'from_class', '-') <> '' AND coalesce(correction->>'to_class', '-') <> ''),
     -- Versions of decisions made before this migration may be lost, so only new rows are checked.
     ADD CONSTRAINT review_version FOREIGN KEY (polygon_id, evidence) REFERENCES polygon_version NOT VALID;
+ALTER TABLE review ALTER COLUMN db_user SET DEFAULT session_user;
 
 -- A decision takes the evidence as it stands, whoever sends it, and keeps that version of the polygon.
 CREATE FUNCTION review_arrives() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
-    p polygon%ROWTYPE;
+    p record;  -- not polygon%ROWTYPE: the built-in type polygon is found under that name
 BEGIN
     SELECT * INTO p FROM polygon WHERE polygon_id = NEW.polygon_id FOR NO KEY UPDATE;
-    IF p.polygon_id IS NULL THEN
+    IF NOT FOUND THEN
         RAISE EXCEPTION 'unknown polygon %', NEW.polygon_id USING ERRCODE = 'foreign_key_violation';
     END IF;
     IF NEW.evidence <> p.evidence THEN
