@@ -117,28 +117,30 @@ def rows(settings, query, *values):
 
 def inspect(work, settings):
     """Nothing is half done: every sheet, registry, distance, decision and verdict belongs to a whole step."""
-    sheets = rows(
-        settings,
+    with connect(settings) as connection:
+        check(work, lambda query: connection.execute(query).fetchall())
+
+
+def check(work, ask):
+    sheets = ask(
         "SELECT s.sheet, s.polygons, count(p.*), count(DISTINCT p.start_half) FROM sheet_load s "
         "LEFT JOIN polygon p ON p.sheet = s.sheet AND p.year = s.year AND NOT p.withdrawn GROUP BY 1, 2",
     )
     assert all(count == whole and periods == 1 for _, whole, count, periods in sheets)
     assert {whole for sheet, whole, *_ in sheets if sheet == "A1"} <= set(WHOLE)
-    assert rows(settings, "SELECT count(*) FROM registry_polygon") == rows(
-        settings, "SELECT coalesce(sum(polygons), 0) FROM registry"
+    assert ask("SELECT count(*) FROM registry_polygon") == ask(
+        "SELECT coalesce(sum(polygons), 0) FROM registry"
     )
-    wrong = rows(
-        settings,
+    wrong = ask(
         "SELECT d.polygon_id FROM registry_distance d JOIN standing s USING (polygon_id, evidence) "
         "JOIN registry r USING (registry, digest) WHERE abs(d.distance_m - (SELECT min(ST_Distance(g.geom, s.geom)) "
         "FROM registry_polygon g WHERE g.registry = d.registry)) > 1e-6 LIMIT 5",
     )
     assert wrong == []
-    kept = dict(rows(settings, "SELECT reason, count(*) FROM review GROUP BY 1"))
+    kept = dict(ask("SELECT reason, count(*) FROM review GROUP BY 1"))
     assert set(kept.values()) <= {40}
     assert set(work.decided) <= set(kept)
-    stale = rows(
-        settings,
+    stale = ask(
         "SELECT count(*) FROM verdict v FULL JOIN verdict_now n USING (polygon_id) "
         "WHERE (v.*)::text IS DISTINCT FROM (n.*)::text",
     )
