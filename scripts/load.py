@@ -5,4 +5,4 @@ from sealwatch.jobs import logged
 with logged(snakemake.log[0]):
     from sealwatch.publish.load import load
 
-    load(snakemake.input.outlines, snakemake.output.state, snakemake.params.database)
+    load(snakemake.input.outlines, snakemake.output.state, snakemake.params.database, snakemake.params.review)

@@ -38,6 +38,7 @@ def outlines(sheet: str, year: int, count: int, seed: int = 1) -> gpd.GeoDataFra
             "event_confidence": np.linspace(0.7, 0.9, count),
             "probability": np.linspace(0.6, 0.95, count),
             "area_m2": [s.area for s in shapes],
+            "earlier_known": np.linspace(0.0, 1.0, count),
         },
         geometry=gpd.GeoSeries(shapes, crs=EPSG),
         crs=EPSG,

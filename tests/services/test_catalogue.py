@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import free_port
 from stac_faults import proxy
 
 from builders import stac_items
 from builders.catalogue_items import Product
 from builders.stac_server import load_items
+from conftest import free_port
 from sealwatch.catalogue import refresh as refreshing
 from sealwatch.catalogue import search
 from sealwatch.catalogue.inventory import read_inventory

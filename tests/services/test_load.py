@@ -52,7 +52,10 @@ def test_a_rebuilt_sheet_keeps_decisions_and_withdraws_what_vanished(database, t
     withdrawn = dict(rows(database, "SELECT polygon_id, withdrawn FROM polygon"))
     assert [name for name in ids if withdrawn[name]] == ids[:1]
     assert all(history(database, name)[0]["reviewer"] == "ana" for name in ids)
-    assert [(row["polygon_id"], row["due"]) for row in queue(database)] == [(ids[1], "evidence changed")]
+    assert [(row["polygon_id"], row["due"], row["cause"]) for row in queue(database)] == [
+        (ids[0], "re-review", ["vanished"]),
+        (ids[1], "re-review", ["period"]),
+    ]
 
     write(frame, tmp_path, "A1", 2024)
     load([path], tmp_path / "load.json", database)

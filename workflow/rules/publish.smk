@@ -26,8 +26,9 @@ rule load:
         mem_mb=2000,
         runtime=30,
     params:
-        baseline=1,
+        baseline=2,
         database=config["database"],
+        review=config["review"],
     message:
         "Loading outlines into the database"
     script:
@@ -50,7 +51,7 @@ rule registries:
         mem_mb=4000,
         runtime=120,
     params:
-        baseline=1,
+        baseline=2,
         registries=config["registries"],
         database=config["database"],
     message:
@@ -60,7 +61,7 @@ rule registries:
 
 
 rule enrich:
-    """Distance of every polygon to the nearest polygon of each registry."""
+    """Distance and overlap of every polygon with each registry, land use before, municipality; copies for small scales."""
     input:
         outlines=result("publish/load.json"),
         registries=result("publish/registries.json"),
@@ -76,10 +77,10 @@ rule enrich:
         mem_mb=2000,
         runtime=60,
     params:
-        baseline=1,
+        baseline=2,
         database=config["database"],
     message:
-        "Measuring distances to the registries"
+        "Measuring polygons against the registries"
     script:
         "../../scripts/enrich.py"
 

@@ -107,11 +107,15 @@ class Cluster:
             self._ensure(database)
         return port is None
 
-    def stop(self) -> bool:
-        """Stop the server of this folder; return whether it ran. No other server is touched."""
+    def stop(self, mode: str = "fast") -> bool:
+        """Stop the server of this folder; return whether it ran. No other server is touched.
+
+        Args:
+            mode: pg_ctl's: `fast` ends all sessions, `immediate` drops everything as a crash does.
+        """
         if self.running_port() is None:
             return False
-        self._checked("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
+        self._checked("pg_ctl", "-D", self.data, "-m", mode, "-w", "stop")
         return True
 
     def _create(self) -> None:

@@ -36,6 +36,7 @@ COLUMNS = (
     "event_confidence",
     "probability",
     "area_m2",
+    "earlier_known",
 )
 """Attributes of an outline file, in the order of the table's columns."""
 
@@ -43,16 +44,24 @@ _JUDGED = ("event_id", "from_class", "to_class", "start_half")
 _CHANGEABLE = (*COLUMNS[3:], "evidence", "geom")
 
 
-def load(outlines: Sequence[str | Path], target: str | Path, settings: Mapping[str, Any]) -> None:
+def load(
+    outlines: Sequence[str | Path],
+    target: str | Path,
+    settings: Mapping[str, Any],
+    review: Mapping[str, Any] | None = None,
+) -> None:
     """Bring the tables in step with all outline files; a sheet without a change is not touched.
 
     Each sheet is one transaction. Polygons that a rebuilt sheet no longer has, or whose sheet is no longer
-    outlined, are marked withdrawn; no row is deleted, so every decision on them stays.
+    outlined, are marked withdrawn; no row is deleted, so every decision on them stays. The database itself
+    finds, in the same transaction, the decisions whose evidence has changed.
 
     Args:
         outlines: every file `outline/{sheet}_{year}.gpkg` (layer `newly_sealed`, any CRS).
         target: JSON file that takes the number of polygons and the content digest of every sheet.
         settings: section `database` of the configuration.
+        review: section `review` of the configuration: `area_change_share`, `four_eyes`; None keeps the rules
+            the database has.
 
     Raises:
         VectorError: a file lacks a field, has an empty one, or repeats an id.
@@ -61,6 +70,8 @@ def load(outlines: Sequence[str | Path], target: str | Path, settings: Mapping[s
     migrate(settings)
     sheets: dict[str, dict[str, Any]] = {}
     with connect(settings) as connection:
+        if review is not None:
+            _set_rules(connection, review)
         for path in track(sorted(map(Path, outlines)), "sheets loaded"):
             frame = read_outlines(path)
             digest = _content_digest(frame)
@@ -70,6 +81,15 @@ def load(outlines: Sequence[str | Path], target: str | Path, settings: Mapping[s
         with connection.transaction():
             _withdraw_other_sheets(connection, sheets)
     write_json(target, {"sheets": sheets, "polygons": sum(s["polygons"] for s in sheets.values())})
+
+
+def _set_rules(connection: psycopg.Connection, review: Mapping[str, Any]) -> None:
+    rules = [review["area_change_share"], review["four_eyes"]]
+    connection.execute(
+        "UPDATE review_rule SET area_change_share = %s, four_eyes = %s "
+        "WHERE (area_change_share, four_eyes) IS DISTINCT FROM (%s, %s)",
+        [*rules, *rules],
+    )
 
 
 def read_outlines(path: Path) -> gpd.GeoDataFrame:
@@ -114,6 +134,11 @@ def _load_sheet(
     ).fetchone()
     if done and done[0] == digest:
         return
+    # In the order in which decisions lock them, so that the two cannot wait for each other.
+    connection.execute(
+        "SELECT 1 FROM polygon WHERE sheet = %s AND year = %s ORDER BY polygon_id FOR NO KEY UPDATE",
+        [sheet, int(year)],
+    )
     connection.execute("CREATE TEMP TABLE incoming (LIKE polygon INCLUDING DEFAULTS) ON COMMIT DROP")
     columns = (*COLUMNS, "evidence", "geom")
     copy_rows(connection, "incoming", columns, _rows(path, frame, srid))

@@ -14,6 +14,7 @@ from pyproj.exceptions import CRSError
 
 from ..errors import ConfigError, DatabaseError
 from .database import connect
+from .roles import grant_roles
 
 
 def migrations() -> list[tuple[int, str, str]]:
@@ -24,7 +25,7 @@ def migrations() -> list[tuple[int, str, str]]:
 
 
 def migrate(settings: Mapping[str, Any]) -> int:
-    """Bring the schema to the newest version; safe to repeat and to call from several processes at once.
+    """Bring the schema and its roles to the newest version; safe to repeat and to call from several processes at once.
 
     Args:
         settings: section `database` of the configuration.
@@ -49,7 +50,9 @@ def migrate(settings: Mapping[str, Any]) -> int:
             "CREATE TABLE IF NOT EXISTS schema_version (version int PRIMARY KEY, name text NOT NULL, "
             "digest text NOT NULL, srid int NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
         )
-        return _apply_missing(connection, srid)
+        version = _apply_missing(connection, srid)
+        grant_roles(connection, settings["schema"])
+        return version
 
 
 def _apply_missing(connection: psycopg.Connection, srid: int) -> int:

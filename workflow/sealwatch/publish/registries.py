@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 import shapely
 from psycopg import sql
@@ -26,18 +27,19 @@ def table_of(registry: str) -> str:
 def load_registries(
     registries: Mapping[str, Mapping[str, Any]], target: str | Path, settings: Mapping[str, Any]
 ) -> None:
-    """Load every registry whose source or layer changed; drop those no longer configured.
+    """Load every registry whose source or entry in the configuration changed; drop those no longer configured.
 
     Each registry is one transaction.
 
     Args:
-        registries: section `registries` of the configuration: name -> `path`, `layer`.
+        registries: section `registries` of the configuration: name -> `path`, and where wanted `layer`,
+            `kind` (`objects`, `land_use`, `municipality`) and `field`, whose value is kept with each object.
         target: JSON file that takes the digest and number of polygons of every registry.
         settings: section `database` of the configuration.
 
     Raises:
         ConfigError: a registry's name may not be used as an SQL name.
-        VectorError: a source cannot be read, has no CRS or holds no polygon.
+        VectorError: a source cannot be read, has no CRS, lacks its field or holds no polygon.
         DatabaseError: the database is out of reach.
     """
     migrate(settings)
@@ -58,29 +60,46 @@ def load_registries(
 
 def _load_registry(connection: psycopg.Connection, name: str, source: Mapping[str, Any], srid: int) -> None:
     path, layer, table = Path(source["path"]), source.get("layer"), table_of(name)
-    digest = value_digest([source_digest(path), layer])
+    kind, field = source.get("kind", "objects"), source.get("field") or ""
+    digest = value_digest([source_digest(path), layer, kind, field])
     done = connection.execute("SELECT digest FROM registry WHERE registry = %s", [name]).fetchone()
     if done and done[0] == digest:
         print(f"{name}: unchanged")
         return
-    shapes = polygonal(read_vector(path, layer).to_crs(srid).geometry.values)
-    shapes = shapes[~shapely.is_missing(shapes)]
-    if not len(shapes):
+    frame = read_vector(path, layer, [field] if field else [])
+    shapes = polygonal(frame.to_crs(srid).geometry.values)
+    there = ~shapely.is_missing(shapes)
+    if not there.any():
         raise VectorError(f"{path} : layer {layer!r} holds no polygon; distances need at least one")
+    # Codes stay whole numbers where a missing value made their column one of floats.
+    values = frame[field].convert_dtypes().astype("string").fillna("") if field else np.full(len(frame), "")
     connection.execute(
         sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF registry_polygon FOR VALUES IN ({})").format(
             sql.Identifier(table), sql.Literal(name)
         )
     )
     connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(table)))
-    copy_rows(connection, table, ("registry", "geom"), ((name, geom) for geom in ewkb_hex(shapes, srid)))
+    connection.execute("CREATE TEMP TABLE whole (attribute text, geom geometry) ON COMMIT DROP")
+    copy_rows(
+        connection,
+        "whole",
+        ("attribute", "geom"),
+        zip(np.asarray(values)[there].tolist(), ewkb_hex(shapes[there], srid).tolist(), strict=True),
+    )
+    # A municipality's border has 10,000s of vertices: pieces keep index searches and intersections short.
+    connection.execute(
+        sql.SQL(
+            "INSERT INTO {} (registry, attribute, geom) SELECT {}, attribute, ST_Subdivide(geom, 256) FROM whole"
+        ).format(sql.Identifier(table), sql.Literal(name))
+    )
     connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
     connection.execute(
-        "INSERT INTO registry (registry, digest, polygons) VALUES (%s, %s, %s) ON CONFLICT (registry) "
-        "DO UPDATE SET digest = excluded.digest, polygons = excluded.polygons, loaded_at = now()",
-        [name, digest, len(shapes)],
+        "INSERT INTO registry (registry, digest, polygons, kind, field) VALUES (%s, %s, %s, %s, %s) "
+        "ON CONFLICT (registry) DO UPDATE SET digest = excluded.digest, polygons = excluded.polygons, "
+        "kind = excluded.kind, field = excluded.field, loaded_at = now()",
+        [name, digest, int(there.sum()), kind, field],
     )
-    print(f"{name}: {len(shapes)} polygons", flush=True)
+    print(f"{name}: {there.sum()} polygons", flush=True)
 
 
 def _drop_others(connection: psycopg.Connection, names: list[str]) -> None:

@@ -1,0 +1,150 @@
+"""What the roles of the database may and may not do, as accounts that are signed in."""
+
+import psycopg
+import pytest
+from outline_files import outlines, registry, write
+from psycopg import sql
+
+from sealwatch.errors import DatabaseError
+from sealwatch.publish.enrich import enrich
+from sealwatch.publish.load import load
+from sealwatch.publish.migrate import migrate
+from sealwatch.publish.registries import load_registries
+from sealwatch.publish.release import make_release
+from sealwatch.publish.review import decide, history, queue
+
+RULES = {"area_change_share": 0.1, "four_eyes": False}
+SECRET = ("polygon", "polygon_version", "review", "verdict", "verdict_now", "standing", "re_review", "release",
+          "release_polygon", "registry", "registry_distance", "registry_polygon", "review_rule", "enrichment",
+          "polygon_generalised")  # fmt: skip
+
+
+@pytest.fixture
+def signed_in(database, monkeypatch, tmp_path):
+    """Function that signs an account of a role in; before, three polygons are loaded and one is released."""
+    frame = outlines("A1", 2024, 3)
+    load([write(frame, tmp_path, "A1", 2024)], tmp_path / "load.json", database, RULES)
+    load_registries({"cadastre": registry(tmp_path, "cadastre", 4)}, tmp_path / "registries.json", database)
+    enrich(tmp_path / "enrich.json", database)
+    names = sorted(frame["polygon_id"])
+    decide(database, names[:1], "accepted", "dora")
+    make_release(database, tmp_path / "release")
+    migrate(database)
+    made = []
+
+    def sign_in(account, ending):
+        with psycopg.connect(database["dsn"], autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE ROLE {} LOGIN IN ROLE {}").format(
+                    sql.Identifier(account), sql.Identifier(f"sealwatch_{ending}")
+                )
+            )
+        made.append(account)
+        dsn = database["dsn"].replace("postgres@", f"{account}@")
+        monkeypatch.setenv("SEALWATCH_TEST_DSN", dsn)
+        connection = psycopg.connect(dsn, autocommit=True)
+        connection.execute("SET search_path = sealwatch, public")
+        return connection, names
+
+    yield sign_in
+    with psycopg.connect(database["dsn"], autocommit=True) as connection:
+        for account in made:
+            connection.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(sql.Identifier(account)))
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(account)))
+
+
+def refused(connection, statement):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement)
+    return True
+
+
+def test_the_service_reads_what_is_published_and_nothing_else(signed_in):
+    connection, names = signed_in("web", "reader")
+    with connection:
+        assert connection.execute("SELECT polygon_id FROM published").fetchall() == [(names[0],)]
+        columns = [c.name for c in connection.execute("SELECT * FROM published").description]
+        assert not {"reviewer", "reason", "decided_at"} & set(columns)
+        for table in SECRET:
+            assert refused(connection, f"SELECT 1 FROM {table}"), table
+        for statement in (
+            "INSERT INTO review (polygon_id, state, reviewer) VALUES ('x', 'accepted', 'web')",
+            "CREATE TABLE mine (a int)",
+            "SELECT refresh_verdict('{}')",
+            "UPDATE published SET sheet = ''",
+        ):
+            refused(connection, statement)
+
+
+def test_a_reviewer_decides_under_the_own_name_and_cannot_rewrite_history(database, signed_in):
+    connection, names = signed_in("ana", "reviewer")
+    with connection:
+        assert [row["polygon_id"] for row in queue(database)] == names[1:]
+        decide(database, names[1:2], "rejected", "ana", "a greenhouse")
+        with pytest.raises(DatabaseError, match="row-level security"):
+            decide(database, names[2:], "accepted", "bor")
+        assert history(database, names[0])[0]["reviewer"] == "dora"
+        for statement in (
+            "UPDATE review SET state = 'accepted'",
+            "DELETE FROM review",
+            "TRUNCATE review CASCADE",
+            "ALTER TABLE review DISABLE TRIGGER ALL",
+            "INSERT INTO review (polygon_id, state, reviewer, decided_at) VALUES ('x', 'accepted', 'ana', now())",
+            "INSERT INTO review (polygon_id, state, reviewer, db_user) VALUES ('x', 'accepted', 'ana', 'bor')",
+            "UPDATE polygon SET area_m2 = 1",
+            "UPDATE verdict SET due = ''",
+            "DELETE FROM polygon_version",
+            "UPDATE review_rule SET four_eyes = false",
+            "INSERT INTO release (release, digest, polygons, registries) VALUES (9, '', 0, '{}')",
+        ):
+            refused(connection, statement)
+    # A table of one's own under a known name must not mislead the functions that run with their owner's rights.
+    connection = psycopg.connect(database["dsn"].replace("postgres@", "ana@"), autocommit=True)
+    with connection:
+        connection.execute("SET search_path = sealwatch, public")
+        connection.execute("CREATE TEMP TABLE polygon_version (LIKE sealwatch.polygon_version)")
+        connection.execute(
+            "INSERT INTO review (polygon_id, state, reviewer) VALUES (%s, 'accepted', 'ana')", names[2:]
+        )
+        assert connection.execute("SELECT count(*) FROM polygon_version").fetchone() == (0,)
+        assert connection.execute(
+            "SELECT db_user FROM review ORDER BY review_id DESC LIMIT 1"
+        ).fetchone() == ("ana",)
+
+
+def test_the_desk_writes_for_its_accounts_and_the_publisher_only_releases(database, signed_in, tmp_path):
+    connection, names = signed_in("desk_app", "desk")
+    with connection:
+        decide(database, names[1:2], "accepted", "some account")
+        refused(connection, "DELETE FROM review")
+        refused(
+            connection, "INSERT INTO release (release, digest, polygons, registries) VALUES (9, '', 0, '{}')"
+        )
+    connection, _ = signed_in("press", "publisher")
+    with connection:
+        assert make_release(database, tmp_path / "release").polygons == 2
+        for statement in (
+            "INSERT INTO review (polygon_id, state, reviewer) VALUES ('x', 'accepted', 'press')",
+            "UPDATE polygon SET withdrawn = true",
+            "DELETE FROM release_polygon",
+            "SELECT reviewer FROM review",
+        ):
+            refused(connection, statement)
+
+
+def test_an_owner_that_may_not_create_roles_can_load_and_is_told(
+    cluster, database, monkeypatch, tmp_path, capsys
+):
+    settings = database | {"schema": "village"}
+    with psycopg.connect(database["dsn"], autocommit=True) as connection:
+        connection.execute("CREATE ROLE village_loader LOGIN")
+        connection.execute(f"GRANT CREATE ON DATABASE {connection.info.dbname} TO village_loader")
+    try:
+        monkeypatch.setenv("SEALWATCH_TEST_DSN", database["dsn"].replace("postgres@", "village_loader@"))
+        load([write(outlines("A1", 2024, 3), tmp_path, "A1", 2024)], tmp_path / "load.json", settings, RULES)
+        assert len(queue(settings)) == 3
+        assert "roles village_reader, village_reviewer" in capsys.readouterr().err
+    finally:
+        with psycopg.connect(database["dsn"], autocommit=True) as connection:
+            connection.execute("DROP OWNED BY village_loader CASCADE")
+            connection.execute("DROP ROLE village_loader")
