@@ -8,7 +8,6 @@ from psycopg import sql
 from sealwatch.errors import DatabaseError
 from sealwatch.publish.enrich import enrich
 from sealwatch.publish.load import load
-from sealwatch.publish.migrate import migrate
 from sealwatch.publish.registries import load_registries
 from sealwatch.publish.release import make_release
 from sealwatch.publish.review import decide, history, queue
@@ -29,7 +28,6 @@ def signed_in(database, monkeypatch, tmp_path):
     names = sorted(frame["polygon_id"])
     decide(database, names[:1], "accepted", "dora")
     make_release(database, tmp_path / "release")
-    migrate(database)
     made = []
 
     def sign_in(account, ending):

@@ -16,6 +16,7 @@ from ..errors import DatabaseError
 from ..vectors import write_geopackage
 from .database import connect, identifier
 from .review import ReviewError
+from .roles import grant_published
 
 LAYER = "newly_sealed"
 
@@ -159,6 +160,9 @@ def publish_view(connection: psycopg.Connection) -> None:
                 "WHERE p.release = (SELECT max(release) FROM release)"
             ).format(sql.SQL(", ").join(columns))
         )
+        schema = connection.execute("SELECT current_schema()").fetchone()
+        assert schema is not None
+        grant_published(connection, schema[0])
 
 
 def distance_column(registry: str) -> str:
