@@ -5,8 +5,12 @@ from pathlib import Path
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests for `--dist loadgroup`; the finished demo takes longest and begins first."""
+    """Group the tests for `--dist loadgroup`; the finished demo takes longest and begins first.
+
+    First of all such hooks, because pytest-xdist reads the groups in its own.
+    """
     for item in items:
         if "demo" in getattr(item, "fixturenames", ()):
             group = "demo"

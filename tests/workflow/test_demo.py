@@ -32,7 +32,7 @@ def figures(demo):
     return json.loads((demo.results / "summary.json").read_text())
 
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = pytest.mark.timeout(2700)
 
 
 def test_summary_has_the_agreed_keys(figures):

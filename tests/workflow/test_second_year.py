@@ -12,7 +12,7 @@ from builders import demo as demo_module
 from builders.extra_flight import CHANGED, UNCHANGED, YEAR
 from sealwatch.files import file_digest
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = pytest.mark.timeout(2700)
 
 
 def test_a_second_orthophoto_year_sets_off_exactly_its_jobs(demo, dry_run, capfd):
