@@ -45,7 +45,7 @@ run: ## run the workflow on this machine
 	@$(SNAKEMAKE) --cores $(CORES) --configfile $(CONFIG)
 
 test: setup ## all tests, on the real components
-	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 bench: setup ## measure against rivals into docs/benchmarks.md (ONLY=name for rows that begin with it)
 	@PYTHONPATH=workflow:tests $(PYTHON) -m benchmarks $(ONLY)

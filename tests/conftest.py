@@ -1,22 +1,27 @@
 """Where tests run when several processes share them: a file stays together, and so does what uses one service."""
 
-from pathlib import Path
+from pathlib import PurePosixPath
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 
-@pytest.hookimpl(tryfirst=True)
+class Together(LoadScopeScheduling):
+    """Files that use the finished demo go to one process, those that use the test cluster to one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = PurePosixPath(nodeid.split("::")[0])
+        if path.name in ("test_demo.py", "test_second_year.py"):
+            return "demo"
+        return "services" if path.parent.name == "services" else str(path)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """The scheduler of all processes."""
+    return Together(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests for `--dist loadgroup`; the finished demo takes longest and begins first.
-
-    First of all such hooks, because pytest-xdist reads the groups in its own.
-    """
-    for item in items:
-        if "demo" in getattr(item, "fixturenames", ()):
-            group = "demo"
-        elif item.path.parent.name == "services":
-            group = "services"
-        else:
-            group = str(Path(item.path.parent.name) / item.path.name)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """The finished demo takes longest and begins first."""
     items.sort(key=lambda item: "demo" not in getattr(item, "fixturenames", ()))
