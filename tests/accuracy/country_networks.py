@@ -71,10 +71,11 @@ def train_network(patches: PatchSet, held_out: np.ndarray, mixed: bool) -> Netwo
         held_out: bool [n], those to keep out of the training.
         mixed: train with `classifier.centre_mix`.
     """
-    settings = ms_fold_settings()
     if mixed:
         mix = {"centre_mix": MIX_SHARE, "patch_stride": MIX_CELL_PX, "epochs": MIX_EPOCHS}
         settings = ms_fold_settings({"epochs": MIX_EPOCHS_RGB}, **mix)
+    else:
+        settings = ms_fold_settings()
     checkpoint = trained(patches, ~held_out, settings)
     labels = patches.labels[held_out]
     found = logits(checkpoint, BACKBONE, patches.reflectance[held_out])

@@ -161,7 +161,7 @@ def _of_network(
             end = variant + name
             said = f"{_composites_text(SETTINGS[name])}, {network.text}; 2,000 changes of {len(land.boxes)} sites"
             every = confirmed_gains(series, PERSISTENCE, MAX_GAP)
-            gains = every.where(every.rise >= MIN_RISE)
+            gains = _sure(every)
             result = scored(gains)
             yield from _whole(result, prefix, end, said)
             if name:
@@ -171,7 +171,7 @@ def _of_network(
                 continue
             still = _all_tiles(views, land, flicker.stilled(), history, [SETTINGS[""]])
             unmoved = confirmed_gains([tile[0] for tile in still], PERSISTENCE, MAX_GAP)
-            unmoved_result = scored(unmoved.where(unmoved.rise >= MIN_RISE))
+            unmoved_result = scored(_sure(unmoved))
             yield from _goals(
                 unmoved_result, prefix, f"{end}_still", f"without season, years and dates; {said}"
             )
@@ -185,8 +185,13 @@ def _of_network(
                 yield from _goals(kept, prefix, f"{end}_r{100 * rise:.0f}", text)
             for persistence in (2, 4):
                 other = confirmed_gains(series, persistence, MAX_GAP)
-                kept = scored(other.where(other.rise >= MIN_RISE))
+                kept = scored(_sure(other))
                 yield from _goals(kept, prefix, f"{end}_p{persistence}", f"persistence {persistence}; {said}")
+
+
+def _sure(gains: Gains) -> Gains:
+    """What the pipeline confirms as it is configured."""
+    return gains.where(gains.rise >= MIN_RISE)
 
 
 def _again(
@@ -196,7 +201,7 @@ def _again(
     views = view(network, land, land_key, 16, KEPT)
     tiles = _all_tiles(views, land, flicker, history, [SETTINGS[""]])
     gains = confirmed_gains([tile[0] for tile in tiles], PERSISTENCE, MAX_GAP)
-    result = score(gains.where(gains.rise >= MIN_RISE), views, history, land.hectares)
+    result = score(_sure(gains), views, history, land.hectares)
     yield from _goals(result, "country_s16", f"{variant}_again", f"other land and footprints; {network.text}")
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from sealwatch.change.describe import PERIODS_BEFORE
+from sealwatch.change.describe import before_and_during
 from sealwatch.change.events import reclassify
 from sealwatch.change.persistence import NONE, confirm
 
@@ -68,11 +68,8 @@ def confirmed_gains(tiles: list[HalfYears], persistence: int, max_gap: int) -> G
         runs = confirm(reclassify(halves.land_cover), persistence, max_gap)
         number, cell = np.nonzero(runs.start != NONE)
         start = runs.start[number, cell]
-        index = np.arange(len(halves.land_cover))[:, None]
-        during = (index >= start) & (index <= runs.confirmed[number, cell])
-        earlier, seen = index < start, ~np.isnan(halves.impervious[:, cell])
-        near = earlier & (index >= start - PERIODS_BEFORE)
-        before = np.where((near & seen).any(axis=0), near, earlier)
+        seen = ~np.isnan(halves.impervious[:, cell])
+        before, during = before_and_during(seen, start, runs.confirmed[number, cell])
         confidence, earlier = (_mean(halves.impervious[:, cell], some) for some in (during, before))
         parts.append((np.full(len(cell), tile), cell, start, confidence, confidence - earlier))
     return Gains(*(np.concatenate(values) for values in zip(*parts, strict=True)))

@@ -18,7 +18,8 @@ import rasterio
 from rasterio.transform import from_origin
 
 from sealwatch import grass, hdf5, settings
-from sealwatch.orthophoto.features import BLOCK_ROWS, NO_DATA, prepare_sheet
+from sealwatch.composites.maps import BLOCK
+from sealwatch.orthophoto.features import NO_DATA, prepare_sheet
 from sealwatch.orthophoto.forest import assemble
 from sealwatch.orthophoto.labels import CLASSES
 from sealwatch.orthophoto.outline import outline_sheet
@@ -107,7 +108,7 @@ def end_to_end() -> list[Row]:
         f"{RIVAL_SHARE}; {numba.get_num_threads()} threads, one run"
     )
     memory = (
-        f"scikit-learn's predict_proba on blocks of the same {BLOCK_ROWS} rows; peak of the segmentation's process, "
+        f"scikit-learn's predict_proba on blocks of the same {BLOCK} rows; peak of the segmentation's process, "
         f"{WIDTH} x {HEIGHT} px"
     )
     peaks = ([figures[side]["peak_mb"]] for side in ("segment", "sklearn"))
@@ -125,10 +126,10 @@ def _trained(folder: Path, codes: np.ndarray):  # type: ignore[no-untyped-def]
     values, labels = [], []
     with hdf5.read(folder / "features.h5") as file:
         names = tuple(hdf5.read_labels(file, "feature"))
-        blocks = range(0, HEIGHT, BLOCK_ROWS)
+        blocks = range(0, HEIGHT, BLOCK)
         for top in blocks:
-            block = file["features"][:, top : top + BLOCK_ROWS].reshape(len(names), -1)
-            truth = codes[top : top + BLOCK_ROWS].reshape(-1)
+            block = file["features"][:, top : top + BLOCK].reshape(len(names), -1)
+            truth = codes[top : top + BLOCK].reshape(-1)
             known = np.flatnonzero((truth < len(CLASSES)) & (block[0] != NO_DATA))
             drawn = rng.choice(known, min(len(known), SAMPLES // len(blocks)), replace=False)
             values.append(block[:, drawn].T)
@@ -164,8 +165,8 @@ def _sklearn_segments(folder: Path) -> None:
     trained = pickle.loads((folder / "trained.pickle").read_bytes())
     trained.n_jobs = numba.get_num_threads()
     with hdf5.read(folder / "features.h5") as file:
-        for top in range(0, HEIGHT, BLOCK_ROWS * RIVAL_SHARE):
-            block = file["features"][:, top : top + BLOCK_ROWS]
+        for top in range(0, HEIGHT, BLOCK * RIVAL_SHARE):
+            block = file["features"][:, top : top + BLOCK]
             share = trained.predict_proba(block.reshape(len(block), -1).T)
             share.argmax(axis=1), share.max(axis=1)
 
@@ -188,7 +189,7 @@ def _step(step: str, folder: Path) -> None:
     work[step]()
     wall, cpu = time.perf_counter() - start, _cpu_s() - cpu
     if step == "sklearn":
-        blocks = -(-HEIGHT // BLOCK_ROWS)
+        blocks = -(-HEIGHT // BLOCK)
         factor = blocks / -(-blocks // RIVAL_SHARE)
         wall, cpu = wall * factor, cpu * factor
     # Not ru_maxrss of the process itself, which it takes over from the one that started it.

@@ -1,5 +1,7 @@
 """Names and input functions of the rule files, in the order of the pipeline."""
 
+from contextlib import contextmanager
+
 RESULTS = config["results"].rstrip("/")
 TILES = inventory.known_tiles(config["catalogue"]["tiles"], f"{RESULTS}/inventory")
 ZONES = sorted({keys.zone_of_tile(tile) for tile in TILES})
@@ -18,6 +20,15 @@ INVENTORY = inventory.read_inventory(
     PERIOD["end"],
     config["catalogue"]["exclude_months"],
 )
+
+
+@contextmanager
+def plain_errors():
+    """Errors of the library as one message of Snakemake, without a traceback."""
+    try:
+        yield
+    except SealwatchError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def result(path):
@@ -66,10 +77,8 @@ def classifier_model():
 
 def labelled_scenes():
     """Acquisitions that carry labels for the local adaptation of the network."""
-    try:
+    with plain_errors():
         scenes = local_labels.labelled_scenes(config["classifier"]["local_labels"])
-    except SealwatchError as error:
-        raise WorkflowError(str(error)) from None
     return [result(f"acquisition/{scene}.h5") for scene in scenes]
 
 
@@ -111,10 +120,8 @@ def earlier_segmentation(wildcards):
 
 def orthophoto_of(wildcards):
     """Row of the index for a sheet and year."""
-    try:
+    with plain_errors():
         return sheets.find_sheet(ORTHOPHOTO["sheets"], wildcards.sheet, wildcards.year)
-    except SealwatchError as error:
-        raise WorkflowError(str(error)) from None
 
 
 def raster_of(wildcards):
@@ -142,12 +149,10 @@ def label_reference():
 def training_tables(wildcards):
     """Sample tables of the orthophotos that carry training polygons."""
     given = ["sealed"] if label_reference() else []
-    try:
+    with plain_errors():
         drawn_on = sheets.training_sheets(
             ORTHOPHOTO["training_polygons"], ORTHOPHOTO["sheets"], given
         )
-    except SealwatchError as error:
-        raise WorkflowError(str(error)) from None
     return [result(f"training/{key}.h5") for key in drawn_on]
 
 

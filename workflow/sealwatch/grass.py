@@ -15,12 +15,15 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import GrassError
 from .grid import Window
+
+if TYPE_CHECKING:
+    import geopandas
 
 INSTALL_HINT = "install it with: apt-get install grass-core python3-ply"
 """What to do when GRASS is missing."""
@@ -188,6 +191,26 @@ class GrassSession:
             self.run("r.external", flags="o", output=name, input=file, source=other, band=bands)
         else:
             self.run("r.in.gdal", flags="ko", input=source, output=name, band=bands)
+
+    def import_areas(self, frame: geopandas.GeoDataFrame, name: str, key: str | None = None) -> None:
+        """Make map `name` of the current region from polygons in the session's CRS, NULL outside them.
+
+        Args:
+            frame: polygons; a pixel belongs to the one that its centre lies in.
+            name: of the map, and of the vector map it is made from.
+            key: column of whole numbers above 0 that the map takes on; None makes it 1.
+        """
+        from .vectors import write_geopackage
+
+        if frame.empty:
+            self.run("r.mapcalc", expression=f"{name} = null()")
+            return
+        source = self.scratch / f"{name}.gpkg"
+        columns = [frame.geometry.name] if key is None else [key, frame.geometry.name]
+        write_geopackage(source, frame[columns], name, geometry_type="Unknown")
+        self.run("v.in.ogr", flags="o", input=source, output=name, key=key, type_="boundary")
+        values = {"use": "val", "value": 1} if key is None else {"use": "cat"}
+        self.run("v.to.rast", input=name, output=name, type_="area", **values)
 
     def import_array(self, array: np.ndarray, name: str) -> None:
         """Make a map of the current region from a 2-D array (uint8, uint16, int32, float32; y downwards).

@@ -11,32 +11,33 @@ PERIODS_BEFORE = 3
 """Half-years before a change that say what was there."""
 
 
-def before_and_during(periods: int, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Periods that describe changes from `start` to `end` (inclusive): bool (period, change) before and during them."""
-    index = np.arange(periods)[:, None]
-    return (index < start) & (index >= start - PERIODS_BEFORE), (index >= start) & (index <= end)
+def before_and_during(seen: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Periods that describe changes from `start` to `end` (inclusive): bool (period, change) before and during them.
+
+    Before are the last `PERIODS_BEFORE`; where none of them was observed, all earlier ones.
+
+    Args:
+        seen: bool (period, change): whether the change's cell was observed.
+        start: index of the first period of each change.
+        end: index of its last.
+    """
+    index = np.arange(len(seen))[:, None]
+    earlier = index < start
+    near = earlier & (index >= start - PERIODS_BEFORE)
+    before = np.where((near & seen).any(axis=0), near, earlier)
+    return before, (index >= start) & (index <= end)
 
 
-def class_before(
-    maps: MapSeries, block: Block, cell: np.ndarray, start: np.ndarray, before: np.ndarray
-) -> np.ndarray:
+def class_before(maps: MapSeries, block: Block, cell: np.ndarray, before: np.ndarray) -> np.ndarray:
     """Class of the highest summed probability before changes, uint8 (change), among those that are not impervious.
 
     Args:
         maps: half-year maps.
         block: block of them.
         cell: places of the changes in the block.
-        start: half-years in which they start.
-        before: bool (period, change): the half-years that count. Where none of them was observed, all earlier ones do;
-            255 where there are none either.
+        before: bool (period, change): the half-years that count; 255 where none of them was observed.
     """
-    found = _dominant(maps.probability(block, cell, before, ~IMPERVIOUS), before, ~IMPERVIOUS)
-    unknown = np.flatnonzero(found == NO_CLASS)
-    if len(unknown):
-        earlier = np.arange(len(maps))[:, None] < start[unknown]
-        probability = maps.probability(block, cell[unknown], earlier, ~IMPERVIOUS)
-        found[unknown] = _dominant(probability, earlier, ~IMPERVIOUS)
-    return found
+    return _dominant(maps.probability(block, cell, before, ~IMPERVIOUS), before, ~IMPERVIOUS)
 
 
 def class_and_confidence(
@@ -55,18 +56,6 @@ def class_and_confidence(
     seen = (~np.isnan(impervious)).sum(axis=0)
     confidence = np.nansum(impervious, axis=0) / np.maximum(seen, 1)
     return _dominant(probability, during, IMPERVIOUS), confidence.astype("f4")
-
-
-def confidence_before(
-    maps: MapSeries, block: Block, cell: np.ndarray, start: np.ndarray, before: np.ndarray
-) -> np.ndarray:
-    """Mean impervious probability before changes, float32 (change); arguments as of `class_before`."""
-    code, found = class_and_confidence(maps, block, cell, before)
-    unknown = np.flatnonzero(code == NO_CLASS)
-    if len(unknown):
-        earlier = np.arange(len(maps))[:, None] < start[unknown]
-        found[unknown] = class_and_confidence(maps, block, cell[unknown], earlier)[1]
-    return found
 
 
 def _dominant(probability: np.ndarray, wanted: np.ndarray, classes: np.ndarray) -> np.ndarray:

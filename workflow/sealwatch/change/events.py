@@ -16,7 +16,7 @@ from ..errors import RasterError
 from ..files import file_digest
 from ..keys import half_range, half_span, months_of
 from .alerts import BY_HALF, MONTHS, find_alerts
-from .describe import before_and_during, class_and_confidence, class_before, confidence_before
+from .describe import before_and_during, class_and_confidence, class_before
 from .layers import write_layers
 from .persistence import NONE, Runs, confirm, max_events
 from .series import STATE_OF_CLASS, Block, MapSeries, newest_class, reclassify
@@ -156,8 +156,9 @@ def _describe_gains(maps: MapSeries, block: Block, land_cover: np.ndarray, runs:
     """One row per gain of a block, in order of its number, then of the cell."""
     number, cell = np.nonzero(runs.start != NONE)
     start, confirmed = (getattr(runs, name)[number, cell].astype("i4") for name in ("start", "confirmed"))
-    before, during = before_and_during(len(maps), start, confirmed)
+    before, during = before_and_during(land_cover[:, cell] != NO_CLASS, start, confirmed)
     to_class, confidence = class_and_confidence(maps, block, cell, during)
+    _, confidence_before = class_and_confidence(maps, block, cell, before)
     latest_class, latest = newest_class(land_cover[:, cell])
     other = (reclassify(land_cover[:, cell]) == 0) & (np.arange(len(maps))[:, None] < start)
     return pd.DataFrame(
@@ -169,10 +170,10 @@ def _describe_gains(maps: MapSeries, block: Block, land_cover: np.ndarray, runs:
             "reversal": runs.reversal[number, cell],
             "reversal_confirmed": runs.reversal_confirmed[number, cell],
             "before": len(maps) - 1 - other[::-1].argmax(axis=0),
-            "from_class": class_before(maps, block, cell, start, before),
+            "from_class": class_before(maps, block, cell, before),
             "to_class": to_class,
             "confidence": confidence,
-            "rise": confidence - confidence_before(maps, block, cell, start, before),
+            "rise": confidence - confidence_before,
             "latest_class": latest_class,
             "latest": latest,
         }
@@ -205,7 +206,7 @@ def _find_alerts(
     )
     half = alerts.first // MONTHS
     by_half = alerts.source == BY_HALF
-    before, during = before_and_during(len(maps), half, half)
+    before, during = before_and_during(land_cover[:, alerts.cell] != NO_CLASS, half, half)
     during &= by_half
     inside = (where[:, None] >= alerts.first) & (where[:, None] <= alerts.raised) & ~by_half
     of_months = class_and_confidence(monthly, block, alerts.cell, inside)
@@ -215,7 +216,7 @@ def _find_alerts(
         {
             "cell": alerts.cell,
             **{name: getattr(alerts, name) for name in _ALERT_COLUMNS[2:8]},
-            "from_class": class_before(maps, block, alerts.cell, half, before),
+            "from_class": class_before(maps, block, alerts.cell, before),
             "to_class": to_class,
             "confidence": confidence,
         }

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import grass, hdf5
+from ..composites.maps import blocks
 from ..errors import ConfigError
 from ..files import file_digest
 from ..progress import track
-from .photo import BLOCK_ROWS, check_photo, import_photo
+from .photo import check_photo, import_photo
 from .sheets import NEEDED_BANDS
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def prepare_sheet(
     Args:
         raster: orthophoto (see `photo.check_photo`).
         target: HDF5 file with `features[feature, y, x]`, uint8, 255 = no data, on the raster's own grid;
-            memory stays bounded by blocks of `BLOCK_ROWS` rows.
+            memory stays bounded by blocks of rows.
         window_px: edge of the smallest square window of mean and standard deviation, in pixels, odd; the
             others are the next odd numbers from 3 and 6 times as many up. 1 makes features of the pixel alone,
             which are classified by a look-up of its colour, at the speed of the disk, but less accurately.
@@ -106,8 +107,8 @@ def prepare_sheet(
             variable = writer.add("features", ("feature", "y", "x"), "uint8", long_name="forest features")
             for number, name in enumerate(track(names, "features")):
                 values = session.export_array(name, "uint8")
-                for top in range(0, window.height, BLOCK_ROWS):
-                    variable[number, top : top + BLOCK_ROWS] = values[top : top + BLOCK_ROWS]
+                for rows in blocks(window.height):
+                    variable[number, rows] = values[rows]
 
 
 def _add_windowed(session: grass.GrassSession, suffix: str, radius_m: float) -> None:

@@ -12,11 +12,12 @@ import h5py
 import numpy as np
 
 from .. import grass, hdf5
+from ..composites.maps import blocks
 from ..errors import VectorError
 from ..files import file_digest
 from ..grid import Window
-from ..vectors import read_vector, write_geopackage
-from .features import BLOCK_ROWS, NO_DATA
+from ..vectors import read_vector
+from .features import NO_DATA
 from .polygons import mended
 from .reference import reference_map
 from .sheets import CLASSES, TRAINING_FIELDS, TRAINING_LAYER
@@ -147,10 +148,7 @@ def _rasterised(
 ) -> np.ndarray:
     """int32 [y, x] on disk: number of the polygon, 0 inside the reference alone, -1 elsewhere."""
     session.set_region(window)
-    source = session.scratch / "polygons.gpkg"
-    write_geopackage(source, frame, TRAINING_LAYER, geometry_type="Unknown")
-    session.run("v.in.ogr", flags="o", input=source, output="polygons", key="number")
-    session.run("v.to.rast", input="polygons", output="polygons", use="cat", type_="area")
+    session.import_areas(frame, "polygons", key="number")
     if reference is None:
         return session.export_array("polygons", "int32")
     name = reference_map(session, reference, window, least=reference_min)
@@ -169,17 +167,17 @@ class _Blocks:
     def __init__(self, file: h5py.File, places: np.ndarray, code: np.ndarray, window: Window) -> None:
         self._features, self._places, self._code, self._window = file["features"], places, code, window
 
-    def _each(self) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-        """First row; flat positions of the candidates in the block; their polygons' numbers and classes."""
-        for top in range(0, self._window.height, BLOCK_ROWS):
-            places = np.asarray(self._places[top : top + BLOCK_ROWS]).reshape(-1)
+    def _each(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
+        """Rows; flat positions of the candidates in the block; their polygons' numbers and classes."""
+        for rows in blocks(self._window.height):
+            places = np.asarray(self._places[rows]).reshape(-1)
             inside = np.flatnonzero(places >= 0)
             if len(inside):
-                data = self._features[0, top : top + BLOCK_ROWS].reshape(-1)[inside] != NO_DATA
+                data = self._features[0, rows].reshape(-1)[inside] != NO_DATA
                 inside = inside[data]
             numbers = places[inside]
             codes = self._code[numbers]
-            yield top, inside, self._numbered(top, inside, numbers), codes
+            yield rows, inside, self._numbered(rows.start, inside, numbers), codes
 
     def _numbered(self, top: int, inside: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """The numbers, with those of the reference's squares, counted down from -1, in place of 0."""
@@ -209,19 +207,18 @@ class _Blocks:
         wanted = np.minimum(counts.sum(axis=0), most)
         shares = [rng.multivariate_hypergeometric(counts[:, c], wanted[c]) for c in range(len(CLASSES))]
         parts = [(np.empty(0, "i4"), np.empty(0, "u1"), np.empty((0, len(self._features)), "u1"))]
-        for block, (top, inside, numbers, codes) in enumerate(self._each()):
+        for block, (rows, inside, numbers, codes) in enumerate(self._each()):
             drawn = [
                 rng.choice(np.flatnonzero(codes == code), share[block], replace=False)
                 for code, share in enumerate(shares)
             ]
             chosen = np.sort(np.concatenate(drawn))
             if len(chosen):
-                parts.append((numbers[chosen], codes[chosen], self._values(top, inside[chosen])))
+                parts.append((numbers[chosen], codes[chosen], self._values(rows, inside[chosen])))
         numbers, codes, values = (np.concatenate(part) for part in zip(*parts, strict=True))
         return numbers, codes, values
 
-    def _values(self, top: int, positions: np.ndarray) -> np.ndarray:
+    def _values(self, rows: slice, positions: np.ndarray) -> np.ndarray:
         """uint8 [sample, feature] of the pixels at flat positions in a block."""
-        rows = slice(top, top + BLOCK_ROWS)
         bands = range(len(self._features))
         return np.stack([self._features[band, rows].reshape(-1)[positions] for band in bands], axis=1)

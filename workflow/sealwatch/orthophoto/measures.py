@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from .. import hdf5
-from .newly_sealed import Objects, blocks
+from ..composites.maps import blocks
+from .newly_sealed import Objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,14 @@ class Measures:
 def measure(objects: Objects, segmentation: str | Path, offset: tuple[int, int]) -> Measures:
     """Measure the objects; `offset` is row and column of their array in the segmentation."""
     number = objects.number
-    length = 1 + max((int(number[rows].max()) for rows in blocks(number)), default=0)
+    length = 1 + max((int(number[rows].max()) for rows in blocks(len(number))), default=0)
     sums = {
         name: np.zeros(max(length, 1))
         for name in ("pixels", "confidence", "earlier", "shown", "known", "row", "col")
     }
     top, left = offset
     with hdf5.read(segmentation) as file:
-        for rows in blocks(number):
+        for rows in blocks(len(number)):
             row, col = np.nonzero(number[rows] > 0)
             which = number[rows][row, col]
             certainty = file["confidence"][top + rows.start : top + rows.stop, left : left + number.shape[1]]
@@ -73,7 +74,7 @@ def _nearest(number: np.ndarray, centre_row: np.ndarray, centre_col: np.ndarray)
     """Row and column of each object's pixel nearest to a point, the first of equals."""
     best = np.full(len(centre_row), np.inf)
     place = np.zeros((len(centre_row), 2), "i8")
-    for rows in blocks(number):
+    for rows in blocks(len(number)):
         row, col = np.nonzero(number[rows] > 0)
         which = number[rows][row, col]
         row = row + rows.start

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..composites.maps import blocks
 from ..grass import GrassSession
 from ..grid import Window
-from ..vectors import write_geopackage
-from .features import BLOCK_ROWS, NO_DATA
+from .features import NO_DATA
 from .labels import CLASSES
 from .reference import reference_map
 
@@ -80,9 +80,11 @@ def find_objects(
         area: where newly sealed land is looked for, CRS of `window`.
         settings: see `outline.outline_sheet`.
     """
+    import geopandas
+
     steps = _Steps(session, window, settings)
     session.set_region(window)
-    steps.rasterise(area, "area")
+    session.import_areas(geopandas.GeoDataFrame(geometry=[area], crs=window.epsg), "area")
     steps.mark_sealed(sources.now, "now")
     steps.mark_before(sources)
     steps.mark_fresh()
@@ -102,15 +104,6 @@ class _Steps:
 
     def _calculate(self, *expressions: str) -> None:
         self._grass.run("r.mapcalc", file="-", stdin="\n".join(expressions) + "\n", overwrite=True)
-
-    def rasterise(self, area: BaseGeometry, name: str) -> None:
-        """Map `name`: 1 where the pixel's centre lies in `area`, NULL elsewhere."""
-        import geopandas
-
-        source = self._grass.scratch / f"{name}.gpkg"
-        write_geopackage(source, geopandas.GeoDataFrame(geometry=[area], crs=self._window.epsg), name)
-        self._grass.run("v.in.ogr", flags="o", input=source, output=name, type_="boundary")
-        self._grass.run("v.to.rast", input=name, output=name, use="val", value=1, type_="area")
 
     def _link(self, segmentation: str | Path, variable: str, name: str) -> None:
         """Map `name`: a variable of an HDF5 file, read in place."""
@@ -215,16 +208,10 @@ def _count(
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Pixels by clump number, of those that `mask` (255 = NULL) has too."""
     total = np.zeros(max(length, 1), "i8")
-    for rows in blocks(clumps):
+    for rows in blocks(len(clumps)):
         number = clumps[rows]
         inside = number > 0 if mask is None else (number > 0) & (mask[rows] != NO_DATA)
         found = np.bincount(number[inside], minlength=len(total))
         found[: len(total)] += total
         total = found
     return total
-
-
-def blocks(array: np.ndarray) -> Iterator[slice]:
-    """Slices of at most `BLOCK_ROWS` rows that cover an array from top to bottom."""
-    for top in range(0, len(array), BLOCK_ROWS):
-        yield slice(top, min(top + BLOCK_ROWS, len(array)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..composites.maps import blocks
 from ..errors import ConfigError, GrassError, RasterError
 from ..grass import GrassSession
 from ..grid import Window
@@ -16,9 +17,6 @@ from .sheets import NEEDED_BANDS
 
 if TYPE_CHECKING:
     import geopandas
-
-BLOCK_ROWS = 512
-"""Rows worked through at once."""
 
 FOOTPRINT_TOLERANCE = 0.02
 """Share of a footprint that may lie outside its raster; more of it means another sheet's raster."""
@@ -209,10 +207,10 @@ def _mask(photo: Photo, scratch: Path) -> np.ndarray:
     marks = np.memmap(scratch, "u1", "w+", shape=photo.window.shape)
     try:
         with rasterio.open(photo.file) as source:
-            for top in range(0, photo.window.height, BLOCK_ROWS):
-                rows = min(BLOCK_ROWS, photo.window.height - top)
-                inside = source.dataset_mask(window=Part(0, top, photo.window.width, rows)) > 0
-                marks[top : top + rows] = np.where(inside, np.uint8(1), np.uint8(255))
+            for rows in blocks(photo.window.height):
+                part = Part.from_slices(rows, (0, photo.window.width))
+                inside = source.dataset_mask(window=part) > 0
+                marks[rows] = np.where(inside, np.uint8(1), np.uint8(255))
     except RasterioError as error:
         raise RasterError(f"{photo.file}: cannot be read to its end ({error}); replace the file") from error
     return marks

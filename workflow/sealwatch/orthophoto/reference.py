@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..composites.maps import blocks
 from ..errors import RasterError, VectorError
 from ..grass import GrassSession
 from ..grid import Window
-from ..vectors import read_vector, write_geopackage
-from .photo import BLOCK_ROWS
+from ..vectors import read_vector
 
 if TYPE_CHECKING:
     import geopandas
@@ -48,14 +48,7 @@ def reference_map(
     if _is_raster(source):
         session.import_array(_warped(source, window, least, session.scratch / f"{name}.warped"), name)
         return name
-    frame = _polygons_within(source, window)
-    if frame.empty:
-        session.run("r.mapcalc", expression=f"{name} = null()")
-        return name
-    drawn = session.scratch / f"{name}.gpkg"
-    write_geopackage(drawn, frame[["geometry"]], name, geometry_type="Unknown")
-    session.run("v.in.ogr", flags="o", input=drawn, output=name, type_="boundary")
-    session.run("v.to.rast", input=name, output=name, use="val", value=1, type_="area")
+    session.import_areas(_polygons_within(source, window), name)
     return name
 
 
@@ -86,12 +79,12 @@ def _warped(source: str | Path, window: Window, least: float, scratch: Path) -> 
             place = Affine.from_gdal(*window.geotransform)
             size = {"width": window.width, "height": window.height}
             with WarpedVRT(file, crs=f"EPSG:{window.epsg}", transform=place, **size) as warped:
-                for top in range(0, window.height, BLOCK_ROWS):
-                    rows = min(BLOCK_ROWS, window.height - top)
-                    values = warped.read(1, window=Part(0, top, window.width, rows), masked=True)
+                for rows in blocks(window.height):
+                    part = Part.from_slices(rows, (0, window.width))
+                    values = warped.read(1, window=part, masked=True)
                     # Beyond the file there is 0 or no data, which `least` above 0 leaves out.
                     sealed = (values >= least).filled(False)
-                    marks[top : top + rows] = np.where(sealed, np.uint8(1), np.uint8(255))
+                    marks[rows] = np.where(sealed, np.uint8(1), np.uint8(255))
     except RasterioError as error:
         raise RasterError(f"{source}: cannot be read to its end ({error}); replace the file") from error
     return marks

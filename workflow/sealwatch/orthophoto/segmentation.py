@@ -8,8 +8,9 @@ import numba
 import numpy as np
 
 from .. import hdf5
+from ..composites.maps import blocks
 from ..progress import track
-from .features import BLOCK_ROWS, NO_DATA
+from .features import NO_DATA
 from .forest import load_forest
 from .gpu import predictor_for
 from .lookup import ColourTable, sees_only_the_pixel
@@ -26,7 +27,7 @@ def segment_sheet(
 ) -> None:
     """Write class and confidence of every pixel of an orthophoto.
 
-    Memory is bounded by blocks of `BLOCK_ROWS` rows. The file takes its name when it is whole, so a killed run
+    Memory is bounded by blocks of rows. The file takes its name when it is whole, so a killed run
     leaves nothing that the next one could mistake for a result.
 
     Args:
@@ -58,15 +59,11 @@ def segment_sheet(
             names = " ".join(forest.classes)
             classes = writer.add("class", ("y", "x"), "uint8", flag_values=codes, flag_meanings=names)
             certainty = writer.add("confidence", ("y", "x"), "float32", units="1")
-            for top in track(range(0, window.height, BLOCK_ROWS), "blocks"):
-                block = source["features"][:, top : top + BLOCK_ROWS]
+            for rows in track(list(blocks(window.height)), "blocks"):
+                block = source["features"][:, rows]
                 label, confidence = predict(block.reshape(len(block), -1).T)
                 # Steps of 1/256 leave the low bytes of the floats empty, which compress to nothing.
                 confidence = np.round(confidence * 256) / np.float32(256)
                 empty = block[0] == NO_DATA
-                classes[top : top + BLOCK_ROWS] = np.where(
-                    empty, np.uint8(NO_DATA), label.reshape(empty.shape)
-                )
-                certainty[top : top + BLOCK_ROWS] = np.where(
-                    empty, np.float32(np.nan), confidence.reshape(empty.shape)
-                )
+                classes[rows] = np.where(empty, np.uint8(NO_DATA), label.reshape(empty.shape))
+                certainty[rows] = np.where(empty, np.float32(np.nan), confidence.reshape(empty.shape))
