@@ -8,13 +8,16 @@ REAL_DATA_DIR ?= ../shared/data
 export REAL_DATA_DIR
 BUILDERS := PYTHONPATH=workflow:tests $(PYTHON) -m builders
 
-.PHONY: help setup demo demo-real demo-scene demo-orthophoto serve stop test bench accuracy transition-plot lint lock plan catalogue run
+.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve stop test bench accuracy transition-plot lint lock plan catalogue run
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
 setup: ## install system packages (root or sudo) and the Python packages into .venv
 	@bash scripts/setup.sh
+
+setup-tests: ## the same, with the browser and QGIS that only the tests and the screenshots need
+	@bash scripts/setup.sh tests
 
 demo: setup ## build the demo country, run the whole chain on it and compare with its truth
 	@$(BUILDERS).demo run demo
@@ -44,7 +47,7 @@ plan: ## show what a run would do
 run: ## run the workflow on this machine
 	@$(SNAKEMAKE) --cores $(CORES) --configfile $(CONFIG)
 
-test: setup ## all tests, on the real components
+test: setup-tests ## all tests, on the real components
 	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 bench: setup ## measure against rivals into docs/benchmarks.md (ONLY=name for rows that begin with it)
@@ -64,6 +67,6 @@ lint: setup ## formatting, style, types and Snakemake's own checks
 	$(SNAKEMAKE) --lint --configfile config/demo.yaml
 
 lock: ## resolve pyproject.toml into requirements.lock
-	.venv/bin/uv pip compile -q pyproject.toml --extra cpu --extra dev --no-header --no-emit-find-links \
+	.venv/bin/uv pip compile -q pyproject.toml --extra cpu --extra web --extra dev --no-header --no-emit-find-links \
 	  $${PIP_FIND_LINKS:+--find-links "$$PIP_FIND_LINKS"} -o requirements.lock
 	sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.lock

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up a Debian or Ubuntu machine: system packages through apt, Python packages into .venv from the lock file.
-# Safe to repeat; the second time it only checks. Environment:
+# Safe to repeat; the second time it only checks. Argument `tests` adds what only the tests need. Environment:
 #   PIP_FIND_LINKS   folder or address of wheels to prefer (optional)
 #   SEALWATCH_GPU=1  install the GPU packages (CUDA builds of torch, ONNX Runtime, cuML) where nvidia-smi finds a GPU
 set -euo pipefail
@@ -8,6 +8,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stamp=.venv/.sealwatch-setup
 packages=(grass-core python3-ply python3-venv cgi-mapserver lighttpd gdal-bin make curl)
+# The browser that opens the review page, and QGIS to open what is made for it.
+[ "${1:-}" = tests ] && packages+=(chromium python3-qgis qgis-providers)
 
 fail() {
     printf 'sealwatch: error: %s\n' "$*" >&2
@@ -110,7 +112,7 @@ python_packages() {
     [ -n "${PIP_FIND_LINKS:-}" ] && from+=(--find-links "$PIP_FIND_LINKS")
     if [ "$variant" = gpu ]; then
         VIRTUAL_ENV=.venv .venv/bin/uv pip install --compile-bytecode "${from[@]}" -c requirements.lock \
-            -r pyproject.toml --extra gpu --extra dev
+            -r pyproject.toml --extra gpu --extra web --extra dev
     else
         # Without wheels at hand, take torch's CPU builds: the ordinary ones bring gigabytes of CUDA.
         [ "${#from[@]}" -gt 0 ] || from+=(--torch-backend cpu)
