@@ -1,10 +1,15 @@
 """Where tests run when several processes share them: a file stays together, and so does what uses one service."""
 
+import os
 from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+# OpenMP threads that wait for one another must sleep: there are more of them than processors, and by default they
+# wait in busy loops, which takes two thirds of the processor time of a training.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class Together(LoadScopeScheduling):
