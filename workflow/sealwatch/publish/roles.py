@@ -12,8 +12,9 @@ import psycopg
 from psycopg import sql
 
 from .database import identifier
+from .sampling.rights import grant_sampling
 
-ROLES = ("reader", "reviewer", "desk", "publisher")
+ROLES = ("reader", "reviewer", "desk", "publisher", "interpreter")
 """Endings of the roles' names; the schema is their beginning."""
 
 _DECISION = "polygon_id, state, reviewer, reason, correction, corrected_geom, evidence"
@@ -76,6 +77,7 @@ def grant_roles(connection: psycopg.Connection, schema: str) -> bool:
     for name, text in _POLICIES.items():
         if name not in present:
             connection.execute(sql.SQL(f"CREATE POLICY {name} ON review {text}").format(**names))
+    grant_sampling(connection, schema, names)
     grant_published(connection, schema)
     return True
 
