@@ -31,6 +31,8 @@ _GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {reader}, {reviewer}, {desk}, {publisher}",
     f"GRANT SELECT ON {_REVIEWED} TO {{reviewer}}, {{desk}}",
     f"GRANT INSERT ({_DECISION}) ON review TO {{reviewer}}, {{desk}}",
+    "GRANT SELECT ON review_form, registry_shape TO {reviewer}",
+    "GRANT UPDATE (decision, ground, remark, from_class, to_class, start_half, geom) ON review_form TO {reviewer}",
     f"GRANT SELECT ON {_RELEASED} TO {{publisher}}",
     "GRANT INSERT ON release, release_polygon TO {publisher}",
     "GRANT CREATE ON SCHEMA {schema} TO {publisher}",
