@@ -54,7 +54,7 @@ def review_scenes(flag: Mapping[str, Any], inventory: Inventory) -> dict[str, li
     later = _after(
         max(e["start_half"] for e in events), max(e["confirm_half"] for e in events), inventory, seen
     )
-    near = [half for half in earlier if half >= _stepped(start, -2)]
+    near = [half for half in earlier if half >= stepped(start, -2)]
     return {
         "before": _nearest_summer(scenes, near or earlier[-1:], epsg),
         "after": _nearest_summer(scenes, later, epsg),
@@ -64,12 +64,13 @@ def review_scenes(flag: Mapping[str, Any], inventory: Inventory) -> dict[str, li
 def _after(start: str, confirm: str, inventory: Inventory, seen: list[str]) -> list[str]:
     newest = half_of(max(s[1] for s in inventory.scenes)) if inventory.scenes else ""
     closed = [half for half in seen if half < newest]
-    wanted = [half for half in closed if confirm <= half <= _stepped(confirm, 1)]
+    wanted = [half for half in closed if confirm <= half <= stepped(confirm, 1)]
     # Confirmed just now: the changes stand since they started.
     return wanted or [half for half in closed if half > start][-1:] or [h for h in seen if h >= confirm][:1]
 
 
-def _stepped(half: str, by: int) -> str:
+def stepped(half: str, by: int) -> str:
+    """The half-year `by` half-years after `half`."""
     number = int(half[:4]) * 2 + int(half[5]) - 1 + by
     return f"{number // 2}H{number % 2 + 1}"
 

@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import SealwatchError
 from ...settings import DEFAULTS, merged
 from .draw import Design
+from .images import write_unit_images
 from .store import agreement, close_sample, draw_sample, export_sample, samples
 from .strata import STRATA, ZoneMap
 
@@ -67,6 +68,8 @@ def _draw(chosen: argparse.Namespace, config: Mapping[str, Any]) -> Iterator[str
     yield f"sample {chosen.sample} " + ("drawn" if drawn.new else "was drawn before and stays as it is")
     for row in drawn.strata:
         yield f"  {row['stratum']}: {row['units']} of {row['cells']} cells, {row['area_m2'] / 1e6:.2f} km2"
+    if not chosen.no_images:
+        yield f"images written for {write_unit_images(config, chosen.sample)} units"
 
 
 def zone_maps(results: str | Path) -> list[ZoneMap]:
@@ -77,7 +80,9 @@ def zone_maps(results: str | Path) -> list[ZoneMap]:
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--configfile", nargs="+", default=[], help=f"configuration files on top of {DEFAULTS}")
+    common.add_argument(
+        "--configfile", nargs="+", default=[], help=f"configuration files on top of {DEFAULTS}"
+    )
     parser = argparse.ArgumentParser(prog="sealwatch.publish.sampling", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
     draw = actions.add_parser("draw", parents=[common], help="draw a sample from the change maps")
