@@ -11,9 +11,11 @@ import geopandas as gpd
 import psycopg
 import pyogrio
 import pytest
+from desk_case import image
 from psycopg import errors
 
 from builders.sample_maps import WINDOW, write_zone
+from sealwatch.files import write_json
 from sealwatch.publish.migrate import migrate
 from sealwatch.publish.sampling.draw import Design
 from sealwatch.publish.sampling.store import (
@@ -250,3 +252,38 @@ def test_a_killed_draw_leaves_nothing_and_the_next_one_is_whole(database, zone):
     assert ask(database, "SELECT count(*) FROM sample_stratum") == [(0,)]
     assert draw_sample(database, "first", "A first look", [zone], DESIGN).new
     assert ask(database, "SELECT count(*) FROM sample_unit") == [(24,)]
+
+
+def test_two_people_label_a_sample_on_the_desk(desk, zone):
+    draw_sample(desk.database, "desk", "On the desk", [zone], DESIGN)
+    folder = desk.folder / "results" / "samples" / "desk" / "1"
+    folder.mkdir(parents=True)
+    image(folder / "sentinel2_before.tif", 10.0, 1)
+    write_json(folder / "images.json", {"sentinel2_before": {"date": "2021-06-14"}})
+    ana, bor, rea = (desk.sign_in(name) for name in ("ana", "bor", "rea"))
+    assert ana.get("/api/samples").json() == [
+        {"sample": "desk", "title": "On the desk", "units": 24, "done": 0}
+    ]
+    first = ana.get("/api/samples/desk/next").json()
+    assert (first["unit"], first["left"], first["period"]) == (1, 24, ["2022H1", "2023H2"])
+    assert set(first) == {"unit", "geometry", "bounds", "images", "period", "left"}
+    assert set(first["images"]) == {"sentinel2_before"}
+    tile = first["images"]["sentinel2_before"]["tiles"].format(z=10, x=553, y=364)
+    assert ana.get(tile).headers["content-type"] == "image/png"
+    unit = "/api/samples/desk/units/1"
+    assert ana.post(unit, json={"label": "change", "start_half": "2022H2"}).status_code == 201
+    assert bor.post(unit, json={"label": "no change", "reason": "a field"}).status_code == 201
+    assert rea.post(unit, json={"label": "change"}).status_code == 403
+    assert ana.post(unit, json={"label": "no change", "start_half": "2022H2"}).status_code == 422
+    assert ana.post("/api/samples/desk/units/99", json={"label": "change"}).status_code == 404
+    assert ana.get("/api/samples/other/next").status_code == 404
+    assert ana.get("/api/samples/desk/next").json()["unit"] == 2
+    assert agreement(desk.database, "desk")[0] == {
+        "reviewer_a": "ana", "reviewer_b": "bor", "units": 1, "agreed": 0,
+    }  # fmt: skip
+    for number in range(2, 25):
+        ana.post(f"/api/samples/desk/units/{number}", json={"label": "unsure"})
+    assert ana.get("/api/samples/desk/next").status_code == 204
+    close_sample(desk.database, "desk")
+    assert bor.get("/api/samples/desk/next").status_code == 404
+    assert bor.get("/api/samples").json() == []
