@@ -1,5 +1,6 @@
 """One private PostGIS cluster per test session, one database per test, a web server where asked for."""
 
+import os
 import shutil
 import socket
 import tempfile
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from desk_case import fill
 from psycopg import sql
 
+from builders.review_desk import Desk
 from sealwatch.publish.cluster import Cluster, running
 from sealwatch.publish.server import WebServer, serving
 
@@ -68,3 +71,26 @@ def serve(tmp_path, services, database):
             return stack.enter_context(serving(server))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def desk(cluster, tmp_path_factory):
+    """The review desk with outlines of two sheets, accounts, images and a plot; one for all tests."""
+    name = f"desk{free_port()}"
+    database = {
+        "dsn_env": "SEALWATCH_DESK_TEST_DSN",
+        "schema": "sealwatch",
+        "srid": SRID,
+        "dsn": cluster.dsn(name),
+    }
+    with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template").format(sql.Identifier(name)))
+    os.environ[database["dsn_env"]] = database["dsn"]
+    started = Desk(tmp_path_factory.mktemp("desk"), free_port(), database)
+    try:
+        fill(database, started.folder)
+        started.start()
+        yield started
+    finally:
+        started.stop()
+        del os.environ[database["dsn_env"]]
