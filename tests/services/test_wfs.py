@@ -15,8 +15,9 @@ from sealwatch.publish.cluster import Cluster
 from sealwatch.publish.enrich import enrich
 from sealwatch.publish.load import load
 from sealwatch.publish.mapserver import make_service
+from sealwatch.publish.public import published_columns
 from sealwatch.publish.registries import load_registries
-from sealwatch.publish.release import make_release, published_columns
+from sealwatch.publish.release import make_release
 from sealwatch.publish.review import decide
 from sealwatch.publish.server import WebServer
 

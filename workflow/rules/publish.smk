@@ -86,7 +86,7 @@ rule enrich:
 
 
 rule service:
-    """The view of the current release and the mapfile that serves it."""
+    """The public views and the mapfile that serves the current release."""
     input:
         state=result("publish/enrich.json"),
     output:
@@ -126,6 +126,7 @@ rule release:
     params:
         folder=result("release"),
         database=config["database"],
+        services=config["services"],
     message:
         "Making a release of the accepted polygons"
     script:
