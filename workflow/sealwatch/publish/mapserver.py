@@ -11,7 +11,7 @@ from pyproj import CRS, Transformer
 from ..errors import ConfigError
 from ..files import write_text
 from .migrate import migrate
-from .public import LAYER, public_schema
+from .public import DATES, LAYER, public_schema
 from .server import PATH, PG_SERVICE
 
 
@@ -47,6 +47,8 @@ def mapfile(services: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     abstract = _quoted(services["abstract"], "services.abstract")
     extent = " ".join(f"{value:.0f}" for value in _area_of_use(srid))
     srs = _quoted(" ".join(dict.fromkeys([f"EPSG:{srid}", *services["srs"]])), "services.srs")
+    # In GML 3.2 MapServer wraps a date in a time instant, whose content GDAL takes for a field of another name.
+    dates = "".join(f'\n            "gml_{name}_type" "Character"' for name in DATES)
     url = _quoted(service_url(services) + "?", "services.host")
     about = f"""
             "ows_title" {title}
@@ -98,7 +100,7 @@ USING UNIQUE polygon_id USING SRID={srid}"
         METADATA{about}
             "gml_include_items" "all"
             "gml_featureid" "polygon_id"
-            "gml_types" "auto"
+            "gml_types" "auto"{dates}
             "gml_geometries" "geom"
             "gml_geom_type" "multipolygon"
             "wms_include_items" "all"
