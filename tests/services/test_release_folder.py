@@ -20,6 +20,8 @@ from outline_files import outlines, registry, write
 from owslib.iso import MD_Metadata
 
 from sealwatch.errors import ReleaseError
+from sealwatch.publish import migrate
+from sealwatch.publish.database import connect
 from sealwatch.publish.enrich import enrich
 from sealwatch.publish.load import load
 from sealwatch.publish.public import published_columns
@@ -182,3 +184,48 @@ def test_a_release_may_become_empty(settings, loaded, tmp_path):
     assert (made.number, made.polygons) == (2, 0)
     assert len(gpd.read_parquet(made.folder / "newly_sealed.parquet")) == 0
     assert "| removed | 5 | 2000 m2 |" in (made.folder / "CHANGELOG.md").read_text()
+
+
+def test_an_earlier_schemas_release_keeps_its_columns(settings, tmp_path, monkeypatch):
+    earlier = migrate.migrations()[:4]
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "migrations", lambda: earlier)
+        patch.setattr(migrate, "grant_roles", lambda *_: None)
+        patch.setattr(migrate, "publish_views", lambda *_: None)
+        migrate.migrate(settings)
+    with connect(settings) as connection, connection.transaction():
+        connection.execute("INSERT INTO release VALUES (1, 'd', 1, '{cadastre}')")
+        connection.execute(
+            "INSERT INTO release_polygon VALUES (1, 'p', 'A1', '2024-05-12', '', '2022H1', '2023H1', 'a to b', "
+            "'a', 'b', 400, 0.9, 'e', 0.8, '{\"cadastre\": 1.5}', "
+            "ST_Multi(ST_MakeEnvelope(460000, 100000, 460020, 100020, 3794)))"
+        )
+        connection.execute("CREATE VIEW published AS SELECT * FROM release_polygon")
+    migrate.migrate(settings)
+    folder = make_release(settings, tmp_path / "release").folder
+    # Nothing is accepted any more, so there is a second release; the first one is as it was.
+    assert folder.name == "2"
+    found = gpd.read_file(tmp_path / "release/1/newly_sealed.gpkg")
+    assert list(found.columns) == [
+        *[
+            "polygon_id",
+            "sheet",
+            "vhr_date",
+            "vhr_date_before",
+            "period_of_change",
+            "period_confirmed",
+            "transition",
+        ],
+        *[
+            "from_class",
+            "to_class",
+            "area_m2",
+            "distance_cadastre_m",
+            "probability",
+            "event_id",
+            "event_confidence",
+        ],
+        *("release", "geometry"),
+    ]
+    assert found["distance_cadastre_m"].tolist() == [1.5]
+    assert "| removed | 1 | 400 m2 |" in (folder / "CHANGELOG.md").read_text()
