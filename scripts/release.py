@@ -5,6 +5,6 @@ from sealwatch.jobs import logged
 with logged(snakemake.log[0]):
     from sealwatch.publish.release import make_release
 
-    made = make_release(snakemake.params.database, snakemake.params.folder)
+    made = make_release(snakemake.params.database, snakemake.params.folder, snakemake.params.services)
     word = "new" if made.new else "unchanged"
-    print(f"release {made.number} ({word}): {made.polygons} polygons in {made.package}")
+    print(f"release {made.number} ({word}): {made.polygons} polygons in {made.folder}")

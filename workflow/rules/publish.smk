@@ -121,7 +121,7 @@ rule review_imagery:
 
 
 rule service:
-    """The view of the current release and the mapfile that serves it."""
+    """The public views and the mapfile that serves the current release."""
     input:
         state=result("publish/enrich.json"),
     output:
@@ -161,6 +161,7 @@ rule release:
     params:
         folder=result("release"),
         database=config["database"],
+        services=config["services"],
     message:
         "Making a release of the accepted polygons"
     script:

@@ -1,4 +1,4 @@
-"""The mapfile: the published view as WFS 2.0, 1.1 and 1.0, WMS and GeoJSON by MapServer."""
+"""The mapfile: the current release as WFS 2.0, 1.1 and 1.0, WMS and GeoJSON by MapServer."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from pyproj import CRS, Transformer
 
 from ..errors import ConfigError
 from ..files import write_text
-from .database import connect, identifier
 from .migrate import migrate
-from .release import LAYER, publish_view
+from .public import DATES, LAYER, public_schema
 from .server import PATH, PG_SERVICE
 
 
 def make_service(target: str | Path, services: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Make the published view ready and write the mapfile that serves it.
+    """Make the public views ready and write the mapfile that serves it.
 
     Args:
         target: mapfile.
@@ -29,8 +28,6 @@ def make_service(target: str | Path, services: Mapping[str, Any], settings: Mapp
         DatabaseError: the database is out of reach.
     """
     migrate(settings)
-    with connect(settings) as connection:
-        publish_view(connection)
     write_text(target, mapfile(services, settings))
 
 
@@ -45,11 +42,13 @@ def mapfile(services: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     The sub-select is ordered by the key: without that, pages of a large answer overlap and lose features.
     """
     srid = settings["srid"]
-    schema = identifier(settings["schema"], "database.schema")
+    schema = public_schema(settings["schema"])
     title = _quoted(services["title"], "services.title")
     abstract = _quoted(services["abstract"], "services.abstract")
     extent = " ".join(f"{value:.0f}" for value in _area_of_use(srid))
     srs = _quoted(" ".join(dict.fromkeys([f"EPSG:{srid}", *services["srs"]])), "services.srs")
+    # In GML 3.2 MapServer wraps a date in a time instant, whose content GDAL takes for a field of another name.
+    dates = "".join(f'\n            "gml_{name}_type" "Character"' for name in DATES)
     url = _quoted(service_url(services) + "?", "services.host")
     about = f"""
             "ows_title" {title}
@@ -93,7 +92,7 @@ def mapfile(services: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
         CONNECTIONTYPE POSTGIS
         CONNECTION "service={PG_SERVICE}"
         PROCESSING "CLOSE_CONNECTION=DEFER"
-        DATA "geom FROM (SELECT * FROM {schema}.published ORDER BY polygon_id) AS p \
+        DATA "geom FROM (SELECT * FROM {schema}.{LAYER} ORDER BY polygon_id) AS p \
 USING UNIQUE polygon_id USING SRID={srid}"
         PROJECTION
             "init=epsg:{srid}"
@@ -101,7 +100,7 @@ USING UNIQUE polygon_id USING SRID={srid}"
         METADATA{about}
             "gml_include_items" "all"
             "gml_featureid" "polygon_id"
-            "gml_types" "auto"
+            "gml_types" "auto"{dates}
             "gml_geometries" "geom"
             "gml_geom_type" "multipolygon"
             "wms_include_items" "all"

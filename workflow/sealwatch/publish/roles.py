@@ -20,15 +20,19 @@ ROLES = ("reader", "reviewer", "desk", "publisher", "interpreter")
 _DECISION = "polygon_id, state, reviewer, reason, correction, corrected_geom, evidence, undoes"
 _REVIEWED = (
     "polygon, polygon_version, review, decision, review_rule, verdict, standing, re_review, registry, "
-    "registry_polygon, registry_distance, enrichment, polygon_generalised, release, release_polygon, schema_version"
+    "registry_polygon, registry_distance, enrichment, polygon_generalised, release, release_polygon, "
+    "release_generalised, schema_version"
 )
 _RELEASED = (
     "standing, registry, registry_distance, enrichment, polygon_generalised, release, release_polygon, "
-    "schema_version"
+    "release_generalised, schema_version"
 )
 
 _GRANTS = (
-    "GRANT USAGE ON SCHEMA {schema} TO {reader}, {reviewer}, {desk}, {publisher}",
+    # Earlier versions let these two further in.
+    "REVOKE ALL ON SCHEMA {schema} FROM {reader}",
+    "REVOKE CREATE ON SCHEMA {schema} FROM {publisher}",
+    "GRANT USAGE ON SCHEMA {schema} TO {reviewer}, {desk}, {publisher}",
     f"GRANT SELECT ON {_REVIEWED} TO {{reviewer}}, {{desk}}",
     f"GRANT INSERT ({_DECISION}) ON review TO {{reviewer}}, {{desk}}",
     "GRANT SELECT ON review_form, registry_shape TO {reviewer}",
@@ -37,8 +41,9 @@ _GRANTS = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON desk_session TO {desk}",
     "GRANT SELECT, INSERT, DELETE ON desk_attempt TO {desk}",
     f"GRANT SELECT ON {_RELEASED} TO {{publisher}}",
-    "GRANT INSERT ON release, release_polygon TO {publisher}",
-    "GRANT CREATE ON SCHEMA {schema} TO {publisher}",
+    "GRANT INSERT ON release, release_polygon, release_generalised TO {publisher}",
+    "GRANT USAGE ON SCHEMA {public} TO {reader}, {publisher}",
+    "GRANT CREATE ON SCHEMA {public} TO {publisher}",
 )
 
 _POLICIES = {
@@ -54,8 +59,13 @@ def role(schema: str, ending: str) -> str:
     return f"{identifier(schema, 'database.schema')}_{ending}"
 
 
-def grant_roles(connection: psycopg.Connection, schema: str) -> bool:
+def grant_roles(connection: psycopg.Connection, schema: str, public: str) -> bool:
     """Create the roles where they are missing and give them their rights on the tables of `schema`.
+
+    Args:
+        connection: connection of the tables' owner.
+        schema: schema of the tables.
+        public: schema of the public views, the only one that role `reader` can look into.
 
     Returns:
         False, with a note on standard error, when the roles are missing and this account may not create them;
@@ -74,7 +84,9 @@ def grant_roles(connection: psycopg.Connection, schema: str) -> bool:
         )
         return False
     for statement in _GRANTS:
-        connection.execute(sql.SQL(statement).format(schema=sql.Identifier(schema), **names))
+        connection.execute(
+            sql.SQL(statement).format(schema=sql.Identifier(schema), public=sql.Identifier(public), **names)
+        )
     present = {row[0] for row in connection.execute("SELECT policyname FROM pg_policies WHERE tablename = 'review' "
                                                     "AND schemaname = %s", [schema])}  # fmt: skip
     if not present:
@@ -83,26 +95,26 @@ def grant_roles(connection: psycopg.Connection, schema: str) -> bool:
         if name not in present:
             connection.execute(sql.SQL(f"CREATE POLICY {name} ON review {text}").format(**names))
     grant_sampling(connection, schema, names)
-    grant_published(connection, schema)
     return True
 
 
-def grant_published(connection: psycopg.Connection, schema: str) -> None:
-    """Let the services read view `published`, where view and roles exist, and the publisher replace it."""
-    found = connection.execute(
-        "SELECT pg_get_userbyid(relowner) FROM pg_class JOIN pg_roles ON rolname = %s "
-        "WHERE relnamespace = %s::regnamespace AND relname = 'published'",
-        [role(schema, "reader"), schema],
-    ).fetchone()
-    if found is None:
-        return
-    publisher = role(schema, "publisher")
-    member = "SELECT 1 FROM pg_roles WHERE rolname = %s AND pg_has_role(oid, 'MEMBER')"
-    if found[0] != publisher and connection.execute(member, [publisher]).fetchone():
-        connection.execute(sql.SQL("ALTER VIEW published OWNER TO {}").format(sql.Identifier(publisher)))
-    connection.execute(
-        sql.SQL("GRANT SELECT ON published TO {}").format(sql.Identifier(role(schema, "reader")))
-    )
+def share_views(connection: psycopg.Connection, schema: str, public: str) -> None:
+    """Let the services read all views of the public schema and the publisher replace them, where the roles exist."""
+    views = connection.execute(
+        "SELECT c.relname, pg_get_userbyid(c.relowner) = w.rolname, "
+        "pg_has_role(c.relowner, 'MEMBER') AND pg_has_role(w.oid, 'MEMBER'), "
+        "has_table_privilege(r.oid, c.oid, 'SELECT') "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = %s "
+        "JOIN pg_roles w ON w.rolname = %s JOIN pg_roles r ON r.rolname = %s WHERE c.relkind = 'v'",
+        [public, role(schema, "publisher"), role(schema, "reader")],
+    ).fetchall()
+    publisher, reader = (sql.Identifier(role(schema, ending)) for ending in ("publisher", "reader"))
+    for name, handed_over, may_change, readable in views:
+        view = sql.Identifier(public, name)
+        if may_change and not handed_over:
+            connection.execute(sql.SQL("ALTER VIEW {} OWNER TO {}").format(view, publisher))
+        if may_change and not readable:
+            connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(view, reader))
 
 
 def _create(connection: psycopg.Connection, name: str) -> None:
@@ -114,5 +126,5 @@ def _create(connection: psycopg.Connection, name: str) -> None:
     except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
         return  # made by another database of the same server at this moment
     if name.endswith("_publisher"):
-        # The owner of the tables hands the published view over to this role.
+        # The owner of the tables hands the public views over to this role.
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
