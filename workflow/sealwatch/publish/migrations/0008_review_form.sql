@@ -14,7 +14,10 @@ SELECT p.polygon_id,
        p.confirm_half, p.sheet, p.year, p.flight_date, p.earlier_flight_date, p.event_id,
        CASE WHEN r.corrected_geom IS NULL THEN p.area_m2 ELSE ST_Area(r.corrected_geom) END AS area_m2,
        p.probability, p.event_confidence, p.earlier_known, p.withdrawn,
-       e.distances_m::text AS distances_m, e.overlap_shares::text AS overlap_shares, e.land_use_before, e.municipality,
+       (SELECT string_agg(key || ' ' || value, ', ' ORDER BY key) FROM jsonb_each_text(e.distances_m)) AS distances_m,
+       (SELECT string_agg(key || ' ' || value, ', ' ORDER BY key) FROM jsonb_each_text(e.overlap_shares))
+           AS overlap_shares,
+       e.land_use_before, e.municipality,
        coalesce(r.corrected_geom, p.geom)::geometry(MultiPolygon, {{srid}}) AS geom
 FROM polygon p
 JOIN verdict v USING (polygon_id)
