@@ -2,8 +2,9 @@
 
 -- One row per polygon. `decision`, `ground` and `remark` are always empty: what is written into them is the decision.
 -- `version` names what a person saw: the evidence and the latest decision of anyone else.
--- Outlines as found and as corrected are apart, so that a map's window is looked up in an index of each.
-CREATE INDEX review_corrected_geom ON review USING gist (corrected_geom) WHERE corrected_geom IS NOT NULL;
+-- Outlines as found and as corrected are apart, so that a map's window is looked up in an index of each. The desk
+-- looks its windows up in the same one.
+CREATE INDEX IF NOT EXISTS review_corrected_geom ON review USING gist (corrected_geom) WHERE corrected_geom IS NOT NULL;
 CREATE VIEW review_form AS
 SELECT q.polygon_id,
        q.evidence || '#' || coalesce((SELECT max(o.review_id) FROM review o
