@@ -122,7 +122,7 @@ def test_no_account_learns_the_stratum_of_a_unit_by_any_query(drawn, sign_in, en
     assert len({name for _, name in columns} & SECRET) == len(SECRET)
     for table, column in columns:
         try:
-            connection.execute(f"SELECT {column} FROM {table}").fetchall()
+            connection.execute(f"SELECT {column} FROM sealwatch.{table}").fetchall()
             read = True
         except errors.InsufficientPrivilege:
             read = False

@@ -1,4 +1,5 @@
-"""Stage 6. outline/{sheet}_{year}.gpkg -> PostGIS -> publish/sealwatch.map: candidates, distances, the public service.
+"""Stage 6. outline/{sheet}_{year}.gpkg -> PostGIS -> publish/sealwatch.map: candidates, distances, the public service;
+beside it review/{sheet}_{year}/ -> publish/review.qgs: pictures and the QGIS project for reviewers.
 
 The JSON files stand for the state of the database: they hold counts and digests. `snakemake release` is run by a
 person after the review; it has no output and makes a release only when the accepted polygons differ.
@@ -118,6 +119,36 @@ rule review_imagery:
         "Pictures for the review of sheet {wildcards.sheet} {wildcards.year}"
     script:
         "../../scripts/review_imagery.py"
+
+
+rule qgis_project:
+    """The QGIS project for reviewers: forms on the database, pictures before and after, transition plots."""
+    input:
+        pictures=review_folders,
+        changes=per_zone("change/{zone}.gpkg"),
+    output:
+        project=result("publish/review.qgs"),
+        folder=directory(result("publish/qgis")),
+    log:
+        result("logs/publish/qgis_project.log"),
+    benchmark:
+        result("benchmarks/publish/qgis_project.tsv")
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        baseline=1,
+        registries=list(config["registries"]),
+        halves=HALVES,
+        database={key: config["database"][key] for key in ("schema", "srid")},
+        title=config["services"]["title"],
+        pg_service=config["qgis"]["pg_service"],
+    message:
+        "Writing the QGIS project for reviewers"
+    script:
+        "../../scripts/qgis_project.py"
 
 
 rule service:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date as day
+from functools import lru_cache
 from typing import Any
 
 from ..catalogue.inventory import Inventory
 from ..catalogue.tiles import tiles_at
-from ..keys import half_of, zone_of_tile
+from ..keys import zone_of_tile
 
 DATES = 12
 """Most dates of which the clearest is shown; those nearest to the middle of summer."""
@@ -45,24 +46,27 @@ def review_scenes(flag: Mapping[str, Any], inventory: Inventory) -> dict[str, li
         max(b[2] for b in zone) + MARGIN_M,
         max(b[3] for b in zone) + MARGIN_M,
     )
-    tiles = set(tiles_at(epsg, bounds))
-    scenes = [s for s in inventory.scenes if s[0] in tiles]
-    scenes = scenes or [s for s in inventory.scenes if zone_of_tile(s[0]) == str(epsg)]
+    known = inventory.halves_of_tile
+    tiles = [t for t in tiles_at(epsg, bounds) if t in known] or [
+        t for t in known if zone_of_tile(t) == str(epsg)
+    ]
+    seen = sorted({half for tile in tiles for half in known[tile]})
     start = min(e["start_half"] for e in events)
-    seen = sorted({half_of(s[1]) for s in scenes})
     earlier = [half for half in seen if half < start]
-    later = _after(
-        max(e["start_half"] for e in events), max(e["confirm_half"] for e in events), inventory, seen
-    )
     near = [half for half in earlier if half >= stepped(start, -2)]
+    latest = max(e["start_half"] for e in events), max(e["confirm_half"] for e in events)
+
+    def scenes(halves: list[str]) -> list[Scene]:
+        inside = [scene for tile in tiles for half in halves for scene in known[tile].get(half, ())]
+        return _nearest_summer(sorted(inside), epsg)
+
     return {
-        "before": _nearest_summer(scenes, near or earlier[-1:], epsg),
-        "after": _nearest_summer(scenes, later, epsg),
+        "before": scenes(near or earlier[-1:]),
+        "after": scenes(_after(*latest, inventory.newest_half, seen)),
     }
 
 
-def _after(start: str, confirm: str, inventory: Inventory, seen: list[str]) -> list[str]:
-    newest = half_of(max(s[1] for s in inventory.scenes)) if inventory.scenes else ""
+def _after(start: str, confirm: str, newest: str, seen: list[str]) -> list[str]:
     closed = [half for half in seen if half < newest]
     wanted = [half for half in closed if confirm <= half <= stepped(confirm, 1)]
     # Confirmed just now: the changes stand since they started.
@@ -75,6 +79,7 @@ def stepped(half: str, by: int) -> str:
     return f"{number // 2}H{number % 2 + 1}"
 
 
+@lru_cache(maxsize=16384)
 def days_from_summer(date: str, epsg: int | str) -> int:
     """Days between a date (ISO 8601) and the nearest middle of summer, 15 July or south of the equator 15 January."""
     month = 1 if str(epsg).startswith("327") else 7
@@ -82,7 +87,7 @@ def days_from_summer(date: str, epsg: int | str) -> int:
     return min(abs((that - day(that.year + n, month, 15)).days) for n in (-1, 0, 1))
 
 
-def _nearest_summer(scenes: list[Scene], halves: Collection[str], epsg: int) -> list[Scene]:
-    inside = [s for s in scenes if half_of(s[1]) in halves]
-    dates = sorted({s[1:] for s in inside}, key=lambda key: (days_from_summer(key[0], epsg), key))[:DATES]
-    return [s for s in inside if s[1:] in dates]
+def _nearest_summer(scenes: list[Scene], epsg: int) -> list[Scene]:
+    dates = sorted({s[1:] for s in scenes}, key=lambda key: (days_from_summer(key[0], epsg), key))
+    chosen = set(dates[:DATES])
+    return [s for s in scenes if s[1:] in chosen]
