@@ -37,6 +37,7 @@ _GRANTS = (
     f"GRANT INSERT ({_DECISION}) ON review TO {{reviewer}}, {{desk}}",
     "GRANT SELECT ON review_form, registry_shape TO {reviewer}",
     "GRANT UPDATE (decision, ground, remark, from_class, to_class, start_half, geom) ON review_form TO {reviewer}",
+    "GRANT EXECUTE ON FUNCTION seen_token(text) TO {reviewer}, {desk}",
     "GRANT SELECT ON desk_account TO {desk}",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON desk_session TO {desk}",
     "GRANT SELECT, INSERT, DELETE ON desk_attempt TO {desk}",

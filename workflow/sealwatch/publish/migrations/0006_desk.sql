@@ -13,6 +13,7 @@ CREATE FUNCTION seen_token(id text) RETURNS text LANGUAGE sql STABLE SET search_
     SELECT s.evidence || '@' || coalesce((SELECT max(review_id) FROM review WHERE polygon_id = id), 0)
     FROM standing s WHERE s.polygon_id = id
 $$;
+REVOKE EXECUTE ON FUNCTION seen_token(text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION review_arrives() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT AS $$
