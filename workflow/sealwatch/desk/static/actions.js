@@ -44,7 +44,8 @@ export class Actions {
   }
 
   get canConfirm() {
-    return mayDecide() && this.polygon?.due === "second reviewer" && this.polygon.history.at(-1)?.reviewer !== session.name;
+    const { due, reviewer } = this.polygon ?? {};
+    return mayDecide() && (due === "re-review" || (due === "second reviewer" && reviewer !== session.name));
   }
 
   #buttons() {
@@ -60,7 +61,7 @@ export class Actions {
       h(
         "div",
         { class: "choices" },
-        this.canConfirm ? button("Confirm", () => send("confirm"), { hint: "y", kind: "confirm" }) : null,
+        this.canConfirm ? button(this.polygon.due === "re-review" ? "Keep" : "Confirm", () => send("confirm"), { hint: "y", kind: "confirm" }) : null,
         button("Accept", () => send("accept"), { hint: "a", kind: "accept" }),
         button("Reject", () => this.openReject(), { hint: "r", kind: "reject" }),
         button("Correct", () => this.openCorrect(), { hint: "c", kind: "correct" }),
@@ -149,9 +150,9 @@ export class Actions {
     if (!changed.length && !outline) return this.#fault("Nothing is corrected yet. Change a value or the outline, or cancel and accept.");
     if (outline && this.#fault(this.editor.fault)) return undefined;
     // An earlier correction stays where this one says nothing else.
-    const before = this.polygon.state === "corrected" ? this.polygon.history.findLast((row) => row.state === "corrected") : null;
-    const correction = { ...(before?.correction ?? {}), ...Object.fromEntries(changed.map((name) => [name, fields[name].value])) };
-    const kept = !outline && before?.redrawn ? this.polygon.geometry : outline;
+    const before = this.polygon.state === "corrected" ? this.polygon.correction : null;
+    const correction = { ...before, ...Object.fromEntries(changed.map((name) => [name, fields[name].value])) };
+    const kept = !outline && this.polygon.found ? this.polygon.geometry : outline;
     return this.handlers.send("correct", fields.remark.value.trim(), Object.keys(correction).length ? correction : null, kept);
   }
 

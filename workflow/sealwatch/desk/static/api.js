@@ -41,7 +41,7 @@ async function once(method, path, body) {
     if (response.status === 204) return null;
     if (response.ok) return await response.json();
   } catch {
-    throw new NoAnswer("The server does not answer. Check the connection and try again.");
+    throw new NoAnswer("The server does not answer.");
   }
   const detail = await response.json().then((answer) => answer.detail, () => null);
   const text = typeof detail === "string" ? detail : `The server refused the request (${response.status}).`;

@@ -19,6 +19,7 @@ async function arrived(polygon, state) {
  * request is repeated, also when the reviewer presses again later.
  */
 export async function write(polygon, state, action, body) {
+  let said = "";
   for (const milliseconds of [...PAUSES_MS, null]) {
     try {
       if (polygon.unanswered) {
@@ -29,13 +30,13 @@ export async function write(polygon, state, action, body) {
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
       polygon.unanswered = true;
+      said = error.message;
       if (milliseconds === null) break;
       await pause(milliseconds);
     }
   }
   throw new NoAnswer(
-    "The server does not answer, so it is not known whether the decision arrived. " +
-      "Press again when the connection is back: a decision that did arrive is not written twice.",
+    `${said} It is not known whether the decision arrived; press again later: one that did is not written twice.`,
   );
 }
 
@@ -44,7 +45,7 @@ export const reject = (polygon, reason) => decide(polygon, "rejected", { reason 
 export const correct = (polygon, reason, correction, outline) =>
   decide(polygon, "corrected", { reason, correction, outline });
 export const confirm = (polygon) =>
-  write(polygon, polygon.history.at(-1).state, "/confirm", { reason: "", evidence: polygon.evidence });
+  write(polygon, polygon.state, "/confirm", { reason: "", evidence: polygon.evidence });
 
 const decide = (polygon, state, { reason = "", correction = null, outline = null }) =>
   write(polygon, state, "/decisions", { state, reason, correction, outline, evidence: polygon.evidence });

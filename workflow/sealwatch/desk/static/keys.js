@@ -6,7 +6,7 @@ const REVIEW = [
   ["a", "Accept"],
   ["r", "Reject: then 1 to 8 for the reason, Enter to send"],
   ["c", "Correct; then e to edit the outline"],
-  ["y", "Confirm another person's decision"],
+  ["y", "Confirm another person's decision, or keep one that came back"],
   ["u", "Undo your latest decision"],
   ["n, p", "Next, previous polygon"],
 ];

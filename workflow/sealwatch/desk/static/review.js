@@ -161,7 +161,8 @@ export class Review {
     clearTimeout(this.timer);
     if (!this.shown) return;
     this.timer = setTimeout(async () => {
-      const box = map.getBounds().toArray().flat().map((degree) => degree.toFixed(6)).join(",");
+      const limits = [180, 90, 180, 90];
+      const box = map.getBounds().toArray().flat().map((degree, i) => Math.max(-limits[i], Math.min(limits[i], degree)).toFixed(6)).join(",");
       try {
         const found = await get(`/api/polygons?${new URLSearchParams({ bbox: box, limit: String(NEIGHBOURS) })}`);
         if (this.shown) this.page.pair.setNeighbours(found);

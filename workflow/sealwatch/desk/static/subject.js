@@ -34,7 +34,7 @@ function registryTable(polygon) {
 function bothVersions(polygon) {
   const { decided } = polygon;
   if (polygon.due !== "re-review") return null;
-  const latest = polygon.history.at(-1);
+  const latest = polygon.history.findLast((row) => !row.undo && row.state === polygon.state);
   const rows = decided
     ? [
         ["Class before", words(decided.from_class), words(polygon.from_class)],
@@ -80,7 +80,7 @@ function pastDecisions(polygon) {
       h(
         "li",
         {},
-        h("p", {}, h("strong", {}, row.state === "candidate" ? "Taken back" : stateWords(row.state)), ` by ${row.reviewer}, `, h("time", { datetime: row.decided_at }, moment(row.decided_at))),
+        h("p", {}, h("strong", {}, row.undo ? `Taken back, ${stateWords(row.state).toLowerCase()} again` : stateWords(row.state)), ` by ${row.reviewer}, `, h("time", { datetime: row.decided_at }, moment(row.decided_at))),
         row.reason && h("p", {}, row.reason),
         correctionWords(row) && h("p", { class: "faint" }, correctionWords(row)),
       ),
