@@ -1,12 +1,15 @@
 """One private PostGIS cluster per test session, one database per test, a web server where asked for."""
 
+import os
 import shutil
 import socket
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+from desk_case import Desk, fill
 from psycopg import sql
 
 from sealwatch.publish.cluster import Cluster, running
@@ -68,3 +71,43 @@ def serve(tmp_path, services, database):
             return stack.enter_context(serving(server))
 
         yield start
+
+
+@contextmanager
+def desk_with(cluster, folder: Path, rules: dict | None = None, **settings: object):
+    """A filled database and the desk's process on it."""
+    name = f"desk{free_port()}"
+    database = {
+        "dsn_env": f"SEALWATCH_{name}".upper(),
+        "schema": "sealwatch",
+        "srid": SRID,
+        "dsn": cluster.dsn(name),
+    }
+    with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template").format(sql.Identifier(name)))
+    os.environ[database["dsn_env"]] = database["dsn"]
+    desk = Desk(folder, free_port(), database)
+    try:
+        fill(database, folder, rules)
+        desk.start(**settings)
+        yield desk
+    finally:
+        desk.stop()
+        del os.environ[database["dsn_env"]]
+        with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def desk(cluster, tmp_path_factory):
+    """The review desk with outlines of two sheets, accounts, images and a plot; one for all tests."""
+    with desk_with(cluster, tmp_path_factory.mktemp("desk")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def desk_of_two(cluster, tmp_path_factory):
+    """A desk at which two people must agree."""
+    rules = {"area_change_share": 0.1, "four_eyes": True}
+    with desk_with(cluster, tmp_path_factory.mktemp("desk-two"), rules) as started:
+        yield started

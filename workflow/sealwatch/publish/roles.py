@@ -16,10 +16,10 @@ from .database import identifier
 ROLES = ("reader", "reviewer", "desk", "publisher")
 """Endings of the roles' names; the schema is their beginning."""
 
-_DECISION = "polygon_id, state, reviewer, reason, correction, corrected_geom, evidence"
+_DECISION = "polygon_id, state, reviewer, reason, correction, corrected_geom, evidence, undoes"
 _REVIEWED = (
-    "polygon, polygon_version, review, review_rule, verdict, standing, re_review, registry, registry_polygon, "
-    "registry_distance, enrichment, polygon_generalised, release, release_polygon, schema_version"
+    "polygon, polygon_version, review, decision, review_rule, verdict, standing, re_review, registry, "
+    "registry_polygon, registry_distance, enrichment, polygon_generalised, release, release_polygon, schema_version"
 )
 _RELEASED = (
     "standing, registry, registry_distance, enrichment, polygon_generalised, release, release_polygon, "
@@ -30,6 +30,9 @@ _GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {reader}, {reviewer}, {desk}, {publisher}",
     f"GRANT SELECT ON {_REVIEWED} TO {{reviewer}}, {{desk}}",
     f"GRANT INSERT ({_DECISION}) ON review TO {{reviewer}}, {{desk}}",
+    "GRANT SELECT ON desk_account TO {desk}",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON desk_session TO {desk}",
+    "GRANT SELECT, INSERT, DELETE ON desk_attempt TO {desk}",
     f"GRANT SELECT ON {_RELEASED} TO {{publisher}}",
     "GRANT INSERT ON release, release_polygon TO {publisher}",
     "GRANT CREATE ON SCHEMA {schema} TO {publisher}",
