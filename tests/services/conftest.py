@@ -5,6 +5,7 @@ import shutil
 import socket
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -74,8 +75,8 @@ def serve(tmp_path, services, database):
 
 
 @contextmanager
-def desk_with(cluster, folder: Path, rules: dict | None = None, **settings: object):
-    """A filled database and the desk's process on it."""
+def desk_with(cluster, folder: Path, rules: dict | None = None, content=fill, **settings: object):
+    """A database filled by `content` and the desk's process on it."""
     name = f"desk{free_port()}"
     database = {
         "dsn_env": f"SEALWATCH_{name}".upper(),
@@ -88,7 +89,7 @@ def desk_with(cluster, folder: Path, rules: dict | None = None, **settings: obje
     os.environ[database["dsn_env"]] = database["dsn"]
     desk = Desk(folder, free_port(), database)
     try:
-        fill(database, folder, rules)
+        content(database, folder, rules)
         desk.start(**settings)
         yield desk
     finally:
@@ -96,6 +97,12 @@ def desk_with(cluster, folder: Path, rules: dict | None = None, **settings: obje
         del os.environ[database["dsn_env"]]
         with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def run_desk(cluster):
+    """Function that runs a desk of its own: see `desk_with`."""
+    return partial(desk_with, cluster)
 
 
 @pytest.fixture(scope="session")

@@ -32,10 +32,10 @@ export class Review {
       this.shown = true;
       this.queue.mount();
       this.#count();
-      if (!this.queue.items.length) await this.queue.load();
+      this.filled = this.queue.items.length ? null : this.queue.load();
     }
-    if (id) await this.open(id);
-    else this.#first();
+    await Promise.all([this.filled, id && this.open(id)]);
+    if (!id) this.#first();
   }
 
   leave() {
