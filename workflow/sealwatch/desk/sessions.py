@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import secrets
 from typing import Annotated
 
 import psycopg
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Request, Response
+from psycopg import sql
 from pydantic import BaseModel, Field
 
-from .accounts import MAX_PASSWORD, hash_password, verify
+from .accounts import MAX_PASSWORD, NAME, hash_password, verify
 from .desk import ERRORS, Account, Desk, SignedIn, TheDesk, csrf_of, token_digest
 
 WINDOW_S = 900
 ATTEMPTS_PER_NAME, ATTEMPTS_PER_ADDRESS = 5, 20
 """Failed sign-ins within the window, after which a name or an address has to wait."""
 
+AT_ONCE = 2
+"""Passwords compared at the same time: each takes 64 MiB and a processor."""
+
+_SIGNING_IN = CapacityLimiter(AT_ONCE)
 _LOG = logging.getLogger("sealwatch.desk")
 _NOBODY = hash_password(secrets.token_urlsafe())
 """Compared with where there is no such account, so that both answers take the same time."""
@@ -41,32 +48,13 @@ class Session(BaseModel):
 
 
 @router.post("", max_body_size=8192)
-def sign_in(credentials: Credentials, request: Request, response: Response, desk: TheDesk) -> Session:
+async def sign_in(credentials: Credentials, request: Request, response: Response, desk: TheDesk) -> Session:
     """Begin a session; its token is new and stands in the cookie alone."""
-    name = credentials.name.strip().lower()
     address = request.client.host if request.client else ""
-    with desk.pool.connection() as connection:
-        _count_attempt(connection, name, address)
-        found = connection.execute(
-            "SELECT password_hash FROM desk_account WHERE account = %s AND NOT locked",
-            [name.replace("\0", "")],
-        ).fetchone()
-    # Without a connection in hand: hashing takes long.
-    right = verify(found[0] if found else _NOBODY, credentials.password)
-    token = secrets.token_urlsafe(32)
-    role = _begin(desk, name, found[0], token) if found and right else None
-    if role is None:
-        _LOG.warning("sign-in refused from %s", address)
-        raise HTTPException(401, "name or password is wrong")
-    with desk.pool.connection() as connection:
-        connection.execute(
-            "DELETE FROM desk_attempt WHERE name_sha256 = %s AND address = %s", [_name_digest(name), address]
-        )
-        connection.execute(
-            "DELETE FROM desk_session WHERE token_sha256 = %s OR expires_at < now()",
-            [token_digest(request.cookies.get(desk.cookie, ""))],
-        )
-    _LOG.info("%s signed in from %s", name, address)
+    before = request.cookies.get(desk.cookie, "")
+    session, token = await to_thread.run_sync(
+        _sign_in, desk, credentials, address, before, limiter=_SIGNING_IN
+    )
     response.set_cookie(
         desk.cookie,
         token,
@@ -75,7 +63,7 @@ def sign_in(credentials: Credentials, request: Request, response: Response, desk
         httponly=True,
         samesite="strict",
     )
-    return Session(name=name, role=role, csrf=csrf_of(token))
+    return session
 
 
 @router.get("")
@@ -94,6 +82,34 @@ def sign_out(account: SignedIn, request: Request, response: Response, desk: TheD
         )
     response.delete_cookie(desk.cookie, secure=desk.public_url is not None, httponly=True, samesite="strict")
     _LOG.info("%s signed out", account.name)
+
+
+def _sign_in(desk: Desk, credentials: Credentials, address: str, before: str) -> tuple[Session, str]:
+    """A new session and its token; `before` is the token of the browser's last one, which ends."""
+    name = credentials.name.strip().lower()
+    with desk.pool.connection() as connection:
+        _count_attempt(connection, name, address)
+        found = connection.execute(
+            "SELECT password_hash FROM desk_account WHERE account = %s AND NOT locked",
+            [name if re.fullmatch(NAME, name) else ""],
+        ).fetchone()
+    # Without a connection in hand: hashing takes long.
+    right = verify(found[0] if found else _NOBODY, credentials.password)
+    token = secrets.token_urlsafe(32)
+    role = _begin(desk, name, found[0], token) if found and right else None
+    if role is None:
+        _LOG.warning("sign-in refused from %s", address)
+        raise HTTPException(401, "name or password is wrong")
+    with desk.pool.connection() as connection:
+        connection.execute(
+            "DELETE FROM desk_attempt WHERE name_sha256 = %s AND address = %s", [_name_digest(name), address]
+        )
+        connection.execute(
+            "DELETE FROM desk_session WHERE token_sha256 = %s OR expires_at < now()",
+            [token_digest(before)],
+        )
+    _LOG.info("%s signed in from %s", name, address)
+    return Session(name=name, role=role, csrf=csrf_of(token)), token
 
 
 def _session(account: Account) -> Session:
@@ -136,8 +152,10 @@ def _count_attempt(connection: psycopg.Connection, name: str, address: str) -> N
         ("address", address, ATTEMPTS_PER_ADDRESS),
     ):
         found = connection.execute(
-            f"SELECT extract(epoch FROM attempted_at - now()) FROM desk_attempt WHERE {column} = %s "
-            "ORDER BY attempted_at DESC OFFSET %s LIMIT 1",
+            sql.SQL(
+                "SELECT extract(epoch FROM attempted_at - now()) FROM desk_attempt WHERE {} = %s "
+                "ORDER BY attempted_at DESC OFFSET %s LIMIT 1"
+            ).format(sql.Identifier(column)),
             [value, allowed],
         ).fetchone()
         if found is not None:
