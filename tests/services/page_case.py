@@ -11,12 +11,12 @@ import numpy as np
 import psycopg
 import rasterio
 import shapely
-from builders.review_desk import PASSWORD, Desk
 from desk_case import PEOPLE
 from outline_files import EPSG, outlines, write
 from psycopg import sql
 from rasterio.transform import from_origin
 
+from builders.review_desk import PASSWORD, Desk
 from sealwatch.desk import accounts
 from sealwatch.files import write_json
 from sealwatch.publish.enrich import enrich
@@ -73,7 +73,9 @@ def fill(database: dict, folder: Path) -> None:
     write(squares("C1", 50.0), folder, "C1", 2024)
     load(paths, folder / "load.json", database, RULES)
     place = gpd.GeoDataFrame(
-        {"use": [HOSTILE]}, geometry=[shapely.box(WEST - 500, SOUTH - 500, WEST + 5000, SOUTH + 5000)], crs=EPSG
+        {"use": [HOSTILE]},
+        geometry=[shapely.box(WEST - 500, SOUTH - 500, WEST + 5000, SOUTH + 5000)],
+        crs=EPSG,
     )
     place.to_file(folder / "land_use.gpkg", layer="land_use")
     register = {"path": str(folder / "land_use.gpkg"), "layer": None, "kind": "land_use", "field": "use"}

@@ -5,11 +5,11 @@ import re
 
 import numpy as np
 import pytest
-from builders.review_desk import PASSWORD
 from page_case import GREEN, HOSTILE, RED, SIDE_M, desk_for_the_page
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
+from builders.review_desk import PASSWORD
 from sealwatch.publish.review import decide, history
 
 pytestmark = pytest.mark.xdist_group("desk_page")
@@ -55,7 +55,9 @@ def visit(desk, browser, signed_in):
 
     def watch(page):
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
+        page.on(
+            "console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None
+        )
         page.on("request", lambda request: faults.append(request.url)
                 if not request.url.startswith((desk.url, "blob:", "data:")) else None)  # fmt: skip
 
