@@ -61,7 +61,7 @@ def visit(desk, browser, signed_in):
         page.on("request", lambda request: faults.append(request.url)
                 if not request.url.startswith((desk.url, "blob:", "data:")) else None)  # fmt: skip
 
-    def go(path="", name="ana", size=(1280, 800), **more):
+    def go(path="", name="ana", size=(1150, 700), **more):
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             storage_state=signed_in(name) if name else None,
@@ -280,6 +280,24 @@ def test_what_comes_back_shows_both_versions_and_foreign_text_stays_text(desk, v
     page.keyboard.press("y")
     expect(page.locator("#subject .id")).not_to_have_text("C1-2024-00")
     assert decided(desk, "C1-2024-00") == [("accepted", "bor"), ("accepted", "ana")]
+
+
+def test_with_four_eyes_another_person_confirms(desk, visit):
+    desk.rows("UPDATE review_rule SET four_eyes = true")
+    try:
+        own = open_polygon(visit, "B1-2024-09", name="bor")
+        own.keyboard.press("a")
+        expect(own.locator("#outcome")).to_contain_text("waits for a second reviewer")
+        expect(own.locator("#subject .id")).not_to_have_text("B1-2024-09")
+        own.goto(f"{desk.url}/#/polygon/B1-2024-09")
+        expect(own.locator("#actions")).to_contain_text("Your decision waits")
+        expect(own.get_by_role("button", name="Confirm")).to_have_count(0)
+        page = open_polygon(visit, "B1-2024-09")
+        page.get_by_role("button", name="Confirm").click()
+        expect(page.locator("#subject .id")).not_to_have_text("B1-2024-09")
+    finally:
+        desk.rows("UPDATE review_rule SET four_eyes = false")
+    assert decided(desk, "B1-2024-09") == [("accepted", "bor"), ("accepted", "ana")]
 
 
 def test_it_works_on_a_telephone(desk, visit):

@@ -3,7 +3,7 @@
 import { session } from "./api.js";
 import { button, h, select } from "./dom.js";
 import { OutlineEditor } from "./editor.js";
-import { half, squareMetres, words } from "./text.js";
+import { shortHalf, squareMetres, words } from "./text.js";
 
 const REASONS = [
   "Bare or freshly tilled soil",
@@ -127,7 +127,7 @@ export class Actions {
   openCorrect() {
     const { polygon } = this;
     const classes = this.options.classes.map((name) => [name, words(name)]);
-    const halves = this.options.halves.map((name) => [name, half(name)]);
+    const halves = this.options.halves.map((name) => [name, shortHalf(name)]);
     this.outlineTools = h("div", { class: "outline-tools" }, this.#editButton());
     this.#open("Accept with corrections", "correct", [
       h(
@@ -135,7 +135,7 @@ export class Actions {
         { class: "pairs" },
         select("Class before", "from_class", classes, polygon.from_class),
         select("Class after", "to_class", classes, polygon.to_class),
-        select("Begins", "start_half", halves.some(([name]) => name === polygon.start_half) ? halves : [[polygon.start_half, half(polygon.start_half)], ...halves], polygon.start_half),
+        select("Begins", "start_half", halves.some(([name]) => name === polygon.start_half) ? halves : [[polygon.start_half, shortHalf(polygon.start_half)], ...halves], polygon.start_half),
       ),
       this.outlineTools,
       h("label", { class: "field" }, h("span", {}, "Remark"), h("input", { name: "remark", maxlength: "500", autocomplete: "off" })),

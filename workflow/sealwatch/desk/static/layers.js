@@ -34,9 +34,10 @@ export function addOutlines(map) {
     line("neighbour-line", "neighbours", state, 1.5),
     { id: "neighbour-dot", type: "circle", source: "neighbours", maxzoom: 13, paint: { "circle-radius": 3, "circle-color": state, "circle-stroke-color": CASING, "circle-stroke-width": 1 } },
     line("decided-casing", "decided", CASING, 5, { "line-opacity": 0.7 }),
-    line("decided-line", "decided", DECIDED, 2.5, { "line-dasharray": [3, 1.6] }),
     line("standing-casing", "standing", CASING, 5.5, { "line-opacity": 0.7 }),
     line("standing-line", "standing", STANDING, 2.75),
+    // Dashes above the other line, so that both are seen where they run together.
+    line("decided-line", "decided", DECIDED, 2.75, { "line-dasharray": [3, 2] }),
     { id: "edited-fill", type: "fill", source: "edited", paint: { "fill-color": EDITED, "fill-opacity": 0.12 } },
     line("edited-casing", "edited", CASING, 5),
     line("edited-line", "edited", EDITED, 2.5),

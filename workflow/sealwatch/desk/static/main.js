@@ -87,7 +87,11 @@ async function start() {
   page.options = await get("/api/options");
   byId("title").textContent = page.options.title;
   byId("who").textContent = `${session.name}, ${session.role}`;
-  page.pair = new ImagePair(byId("frame"), { onPick: (id) => view.pick(id), onMove: (map) => view.moved(map), onLost: tilesLost });
+  try {
+    page.pair = new ImagePair(byId("frame"), { onPick: (id) => view.pick(id), onMove: (map) => view.moved(map), onLost: tilesLost });
+  } catch (error) {
+    throw new Error("The maps need WebGL 2, which this browser lacks or has switched off.", { cause: error });
+  }
   views = { review: new Review(page), samples: new Samples(page) };
   byId("help-button").addEventListener("click", help);
   byId("skip").addEventListener("click", (event) => (event.preventDefault(), byId("subject").focus()));

@@ -170,7 +170,7 @@ export class ImagePair {
     const image = this.images[name];
     const kind = name.startsWith("sentinel2") ? "sentinel2" : "orthophoto";
     const title = side === "before" ? "Before" : "After";
-    const missing = kind !== this.kind ? "no orthophoto of this time; " : "";
+    const missing = kind !== this.kind && !this.kinds.hidden ? "no orthophoto of this time; " : "";
     this.labels[side].replaceChildren(
       h("strong", {}, title),
       image ? ` ${image.date} ` : " ",
@@ -197,6 +197,8 @@ export class ImagePair {
     await this.ready;
     const same = this.images === images;
     this.images = images;
+    // Without orthophotos, as in samples, there is nothing to choose.
+    this.kinds.hidden = !Object.keys(images).some((name) => name.startsWith("orthophoto"));
     this.outline = outline;
     this.key.replaceChildren(...key.map(([name, label]) => h("li", { class: name }, label)));
     if (!same) for (const side of SIDES) this.#image(side);

@@ -3,7 +3,7 @@
 import { NoAnswer, get, post } from "./api.js";
 import { mayDecide } from "./actions.js";
 import { button, byId, h, select } from "./dom.js";
-import { half } from "./text.js";
+import { half, shortHalf } from "./text.js";
 
 const samplePath = (sample, rest = "") => `/api/samples/${encodeURIComponent(sample)}${rest}`;
 export const sampleHash = (sample) => `#/samples/${encodeURIComponent(sample)}`;
@@ -73,7 +73,7 @@ export class Samples {
       this.actions.replaceChildren(h("p", { class: "faint" }, "This account may look, not interpret."));
       return;
     }
-    const halves = this.#halves().map((name) => [name, half(name)]);
+    const halves = this.#halves().map((name) => [name, shortHalf(name)]);
     this.form = h(
       "form",
       { class: "decision", "aria-label": "Interpretation", novalidate: true, onsubmit: (event) => event.preventDefault() },

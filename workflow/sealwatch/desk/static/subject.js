@@ -80,7 +80,7 @@ function pastDecisions(polygon) {
       h(
         "li",
         {},
-        h("p", {}, h("strong", {}, row.undo ? `Taken back, ${stateWords(row.state).toLowerCase()} again` : stateWords(row.state)), ` by ${row.reviewer}, `, h("time", { datetime: row.decided_at }, moment(row.decided_at))),
+        h("p", {}, h("strong", {}, row.undo ? `Taken back${row.state === "candidate" ? "" : `, ${row.state} again`}` : stateWords(row.state)), ` by ${row.reviewer}, `, h("time", { datetime: row.decided_at }, moment(row.decided_at))),
         row.reason && h("p", {}, row.reason),
         correctionWords(row) && h("p", { class: "faint" }, correctionWords(row)),
       ),
@@ -118,8 +118,8 @@ export function describe(polygon) {
       ),
     table("Place", [
       ["Area", squareMetres(polygon.area_m2)],
-      ["Land use before", polygon.land_use_before || "none"],
-      ["Municipality", polygon.municipality || "none"],
+      ["Land use before", polygon.land_use_before || "no entry"],
+      ["Municipality", polygon.municipality || "no entry"],
       ["Sheet", `${polygon.sheet}, ${polygon.year}`],
     ]),
     registryTable(polygon),
