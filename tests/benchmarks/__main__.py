@@ -8,6 +8,7 @@ from . import (
     change_rows,
     classify_rows,
     composite_rows,
+    desk_rows,
     forest_rows,
     ingest_rows,
     sheet_rows,
@@ -23,6 +24,7 @@ GROUPS = {
     **change_rows.GROUPS,
     **forest_rows.GROUPS,
     **sheet_rows.GROUPS,
+    **desk_rows.GROUPS,
 }
 """Row names, and the function that measures them together."""
 

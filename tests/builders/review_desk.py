@@ -35,7 +35,7 @@ class Desk:
     def log(self) -> Path:
         return self.folder / "desk.log"
 
-    def start(self, dsn: str | None = None, **settings: object) -> None:
+    def start(self, dsn: str | None = None, *, openapi: bool = True, **settings: object) -> None:
         """Run `python -m sealwatch.desk serve` until it answers."""
         self.settings = {"port": self.port, **settings}
         keys = ("dsn_env", "schema", "srid")
@@ -52,7 +52,15 @@ class Desk:
         }
         with open(self.log, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sealwatch.desk", "serve", "--openapi", "--configfile", str(path)],
+                [
+                    sys.executable,
+                    "-m",
+                    "sealwatch.desk",
+                    "serve",
+                    *["--openapi"][:openapi],
+                    "--configfile",
+                    str(path),
+                ],
                 cwd=ROOT,
                 env=environment,
                 stdout=log,

@@ -45,6 +45,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 
+_TOO_LARGE = b'{"detail":"the request is too large"}'
 _LOG = logging.getLogger("sealwatch.desk")
 
 
@@ -62,7 +63,7 @@ def create_app(config: Mapping[str, Any], *, openapi: bool = False) -> FastAPI:
         yield
         desk.pool.close()
 
-    app = FastAPI(
+    app = _Application(
         title="Sealwatch review desk",
         openapi_url="/api/openapi.json" if openapi else None,
         docs_url=None,
@@ -80,12 +81,13 @@ def create_app(config: Mapping[str, Any], *, openapi: bool = False) -> FastAPI:
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=desk.hosts, www_redirect=False)
-    app.add_middleware(_Headers, secure=desk.public_url is not None)
     return app
 
 
 def page() -> FileResponse:
     """The page; it holds no data."""
+    if not (STATIC / "index.html").is_file():
+        raise HTTPException(404, "the files of the page are missing; install Sealwatch with them")
     return FileResponse(STATIC / "index.html")
 
 
@@ -100,21 +102,40 @@ def library(name: str) -> FileResponse:
     )
 
 
+class _Application(FastAPI):
+    """Its answers, those to failures and to requests that are too large included, carry the headers."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        # Added as middleware it would stand inside of what answers to failures.
+        return _Headers(super().build_middleware_stack(), self.state.desk.public_url is not None)
+
+
 class _Headers:
-    """Adds `HEADERS` to every answer, errors included; answers of the API are not kept unless they say so."""
+    """Adds `HEADERS` to every answer; answers of the API are not kept unless they say so."""
 
     def __init__(self, app: ASGIApp, secure: bool) -> None:
         self.app = app
         self.headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        too_large = False
+
         async def with_headers(message: Message) -> None:
+            nonlocal too_large
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                # The limit on bodies answers before any handler of errors, as plain text.
+                too_large = message["status"] == 413
+                if too_large:
+                    headers.update(
+                        {"Content-Type": "application/json", "Content-Length": str(len(_TOO_LARGE))}
+                    )
                 headers.update(self.headers)
                 headers.setdefault(
                     "Cache-Control", "no-store" if scope["path"].startswith("/api/") else "no-cache"
                 )
+            elif too_large:
+                message = {**message, "body": _TOO_LARGE}
             await send(message)
 
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Response
@@ -16,6 +17,21 @@ router = APIRouter(prefix="/api", tags=["queue"], responses=ERRORS)
 
 Due = Literal["new", "re-review", "second reviewer"]
 STATES = ("accepted", "rejected", "corrected")
+
+# What is found inside, by its index, and what was drawn into it from outside.
+_INSIDE = """
+WITH part AS MATERIALIZED (
+    SELECT ST_Transform(ST_Segmentize(ST_MakeEnvelope(b[1], b[2], b[3], b[4], 4326), 0.1), %(srid)s) AS box
+    FROM (SELECT %(box)s::float8[]) v (b)
+)
+SELECT s.polygon_id, s.state, s.due, ST_AsGeoJSON(ST_Transform(s.geom, 4326), 7) FROM (
+    SELECT p.polygon_id FROM polygon p WHERE p.geom && (SELECT box FROM part)
+    UNION ALL
+    SELECT r.polygon_id FROM review r JOIN verdict v USING (polygon_id, review_id) JOIN polygon p USING (polygon_id)
+    WHERE r.corrected_geom && (SELECT box FROM part) AND NOT p.geom && (SELECT box FROM part)
+) i JOIN standing s USING (polygon_id)
+WHERE s.geom && (SELECT box FROM part) AND NOT (s.withdrawn AND s.due = '') LIMIT %(limit)s
+"""
 
 
 @router.get("/options")
@@ -78,10 +94,8 @@ def polygons(
     rows: list[Any] = []
     if west <= east and south <= north:
         rows = database.execute(
-            "SELECT polygon_id, state, due, ST_AsGeoJSON(ST_Transform(geom, 4326), 7) FROM standing "
-            "WHERE geom && ST_Transform(ST_Segmentize(ST_MakeEnvelope(%s, %s, %s, %s, 4326), 0.1), %s) "
-            "AND NOT (withdrawn AND due = '') LIMIT %s",
-            [west, south, east, north, desk.config["database"]["srid"], limit + 1],
+            _INSIDE,
+            {"box": [west, south, east, north], "srid": desk.config["database"]["srid"], "limit": limit + 1},
         ).fetchall()
     features = [
         f'{{"type":"Feature","properties":{json.dumps({"polygon_id": name, "state": state, "due": due})},'
@@ -105,8 +119,12 @@ def bounds(desk: Desk, database: Database) -> list[float]:
     if found is None or None in found:
         area = CRS.from_epsg(srid).area_of_use
         return list(area.bounds) if area else [-180.0, -85.0, 180.0, 85.0]
-    to_degrees = Transformer.from_crs(srid, 4326, always_xy=True)
-    return [round(value, 7) for value in to_degrees.transform_bounds(*found)]
+    return [round(value, 7) for value in _to_degrees(srid).transform_bounds(*found)]
+
+
+@lru_cache(maxsize=1)
+def _to_degrees(srid: int) -> Transformer:
+    return Transformer.from_crs(srid, 4326, always_xy=True)
 
 
 def _bbox(text: str) -> list[float]:

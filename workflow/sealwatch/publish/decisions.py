@@ -156,21 +156,20 @@ def waiting(
         after: only ids that follow this one.
         limit: at most so many.
     """
-    wanted = {"due": due, "sheet": sheet}
-    conditions: list[sql.Composable] = [sql.SQL("due <> ''")]
-    conditions += [sql.SQL("{} = %s").format(sql.Identifier(key)) for key, value in wanted.items() if value]
-    conditions += [sql.SQL("polygon_id > %s")] if after else []
-    query = sql.SQL(
-        "SELECT {columns}, {seen} AS evidence, {bbox} AS bbox FROM standing s WHERE {conditions} "
-        "ORDER BY polygon_id LIMIT %s"
+    # The page of ids first, from the index of what waits: through the view the planner walks there from the start.
+    conditions = {"v.due = %s": due, "p.sheet = %s": sheet, "v.polygon_id > %s": after}
+    page = sql.SQL(
+        "SELECT v.polygon_id FROM verdict v {join} WHERE v.due <> '' {conditions} ORDER BY v.polygon_id LIMIT %s"
     ).format(
-        columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
-        seen=SEEN,
-        bbox=BBOX,
-        conditions=sql.SQL(" AND ").join(conditions),
+        join=sql.SQL("JOIN polygon p USING (polygon_id)" if sheet else ""),
+        conditions=sql.SQL(" ").join(sql.SQL("AND " + text) for text, value in conditions.items() if value),
     )
+    query = sql.SQL(
+        "SELECT {columns}, {seen} AS evidence, {bbox} AS bbox FROM ({page}) page JOIN standing s USING (polygon_id) "
+        "ORDER BY polygon_id"
+    ).format(columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)), seen=SEEN, bbox=BBOX, page=page)
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query, [*filter(None, [due, sheet, after]), limit]).fetchall()
+        return cursor.execute(query, [*filter(None, conditions.values()), limit]).fetchall()
 
 
 def decisions(connection: psycopg.Connection, polygon_id: str) -> list[dict[str, Any]]:

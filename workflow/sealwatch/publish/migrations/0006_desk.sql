@@ -80,10 +80,11 @@ LEFT JOIN LATERAL (
     CROSS JOIN review_rule s
 ) r ON true;
 
--- The queue by cause and by sheet, and the counts.
+-- The queue by cause and by sheet, the counts, and what was drawn in a part of the map.
 CREATE INDEX verdict_due_order ON verdict (due, polygon_id) WHERE due <> '';
 CREATE INDEX verdict_count ON verdict (due, state);
 CREATE INDEX polygon_sheet_order ON polygon (sheet, polygon_id);
+CREATE INDEX review_corrected_geom ON review USING gist (corrected_geom) WHERE corrected_geom IS NOT NULL;
 
 -- Accounts of the desk. The desk reads them; only the owner of the tables makes or changes them.
 CREATE TABLE desk_account (
