@@ -13,6 +13,7 @@ import rasterio
 import shapely
 from desk_case import PEOPLE
 from outline_files import EPSG, outlines, write
+from playwright.sync_api import Page, expect
 from psycopg import sql
 from rasterio.transform import from_origin
 
@@ -22,7 +23,7 @@ from sealwatch.files import write_json
 from sealwatch.publish.enrich import enrich
 from sealwatch.publish.load import load
 from sealwatch.publish.registries import load_registries
-from sealwatch.publish.review import decide
+from sealwatch.publish.review import decide, history
 
 RULES = {"area_change_share": 0.1, "four_eyes": False}
 WEST, SOUTH, SIDE_M, STEP_M = 460_000.0, 5_100_000.0, 60.0, 80.0
@@ -103,3 +104,15 @@ def plain_image(path: Path, cell_m: float, colour: tuple[int, int, int]) -> None
                        transform=from_origin(WEST - 500, SOUTH + 1500, cell_m, cell_m), nodata=None, blocksize=256,
                        compress="deflate") as target:  # fmt: skip
         target.write(np.broadcast_to(np.array(colour, "u1")[:, None, None], (3, size, size)))
+
+
+def open_polygon(visit, polygon: str, **more) -> Page:
+    """The page at a polygon."""
+    page = visit(f"#/polygon/{polygon}", **more)
+    expect(page.locator("#subject .id")).to_have_text(polygon)
+    return page
+
+
+def decided(desk: Desk, polygon: str) -> list[tuple[str, str]]:
+    """State and reviewer of each decision on a polygon."""
+    return [(row["state"], row["reviewer"]) for row in history(desk.database, polygon)]
