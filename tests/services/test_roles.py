@@ -15,7 +15,7 @@ from sealwatch.publish.review import decide, history, queue
 RULES = {"area_change_share": 0.1, "four_eyes": False}
 SECRET = ("polygon", "polygon_version", "review", "verdict", "verdict_now", "standing", "re_review", "release",
           "release_polygon", "registry", "registry_distance", "registry_polygon", "review_rule", "enrichment",
-          "polygon_generalised")  # fmt: skip
+          "polygon_generalised", "review_form", "registry_shape")  # fmt: skip
 
 
 @pytest.fixture

@@ -85,6 +85,41 @@ rule enrich:
         "../../scripts/enrich.py"
 
 
+rule review_imagery:
+    """Sentinel-2 and orthophoto before and after the changes of one flagged sheet, for reviewers.
+
+    Only dates that may be shown are inputs, of half-years that are no longer being filled (see `review_scenes`), so
+    that a new scene leaves the pictures alone.
+    """
+    input:
+        flag=flag_of,
+        before=scenes_to_review("before"),
+        after=scenes_to_review("after"),
+        rasters=lambda w: ancient([flight["raster"] for flight in flights_of(w)]),
+        # For the footprint only: another row must not make this sheet anew.
+        index=ancient(ORTHOPHOTO["sheets"]),
+    output:
+        folder=directory(result("review/{sheet}_{year}")),
+    log:
+        result("logs/review_imagery/{sheet}_{year}.log"),
+    benchmark:
+        result("benchmarks/review_imagery/{sheet}_{year}.tsv")
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        baseline=1,
+        unclear_scl=config["sentinel2"]["unclear_scl"],
+        flights=flights_of,
+        value_range=ORTHOPHOTO["value_range"],
+    message:
+        "Pictures for the review of sheet {wildcards.sheet} {wildcards.year}"
+    script:
+        "../../scripts/review_imagery.py"
+
+
 rule service:
     """The view of the current release and the mapfile that serves it."""
     input:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import DatabaseError
 from ..publish.decisions import ChangedSinceSeenError, ReviewError, UnknownPolygonError
-from . import decide, imagery, plots, polygons, queue, sessions
+from . import decide, imagery, plots, polygons, queue, samples, sessions
 from .desk import Desk, same_origin
 from .outlines import OutlineError
 
@@ -73,7 +73,7 @@ def create_app(config: Mapping[str, Any], *, openapi: bool = False) -> FastAPI:
         max_body_size=MAX_BODY,
     )
     app.state.desk = desk
-    for part in (sessions, queue, polygons, decide, imagery, plots):
+    for part in (sessions, queue, polygons, decide, imagery, plots, samples):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False))
     app.get("/", include_in_schema=False)(page)

@@ -51,11 +51,24 @@ async def tile(
     if re.fullmatch(SHEET_KEY, sheet_year) is None or max(x, y) >= 2**z:
         raise HTTPException(404, "there is no such tile")
     path = _folder(desk.results, sheet_year) / f"{layer}.tif"
+    return await answer_tile(path, f"{sheet_year}-{layer}", x, y, z, ending, request)
+
+
+async def answer_tile(
+    path: Path, key: str, x: int, y: int, z: int, ending: str, request: Request
+) -> Response:
+    """The answer to a request for a tile of the COG at `path`; `key` names the image for the browser's cache.
+
+    Raises:
+        HTTPException: 404 without such a tile or image.
+    """
+    if max(x, y) >= 2**z:
+        raise HTTPException(404, "there is no such tile")
     try:
         changed = path.stat()
     except OSError:
         raise HTTPException(404, "there is no such image") from None
-    named = f"{changed.st_mtime_ns}-{changed.st_size}-{sheet_year}-{layer}-{z}-{x}-{y}-{ending}"
+    named = f"{changed.st_mtime_ns}-{changed.st_size}-{key}-{z}-{x}-{y}-{ending}"
     tag = f'"{hashlib.sha256(named.encode()).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, max-age=3600"}
     if request.headers.get("if-none-match") == tag:
@@ -75,13 +88,17 @@ def image_layers(results: Path, sheet_year: str) -> dict[str, dict[str, Any]]:
     """
     if re.fullmatch(SHEET_KEY, sheet_year) is None:
         return {}
-    folder = _folder(results, sheet_year)
+    return layers_in(_folder(results, sheet_year), f"/api/tiles/{sheet_year}")
+
+
+def layers_in(folder: Path, address: str) -> dict[str, dict[str, Any]]:
+    """The same of the images in a folder, whose tiles have addresses below `address`."""
     try:
         facts = json.loads((folder / "images.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return {
-        layer: {"tiles": f"/api/tiles/{sheet_year}/{layer}/{{z}}/{{x}}/{{y}}.png"}
+        layer: {"tiles": f"{address}/{layer}/{{z}}/{{x}}/{{y}}.png"}
         | facts[layer]
         | _extent(path, path.stat().st_mtime_ns)
         for layer in LAYERS

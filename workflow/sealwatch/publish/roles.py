@@ -12,8 +12,9 @@ import psycopg
 from psycopg import sql
 
 from .database import identifier
+from .sampling.rights import grant_sampling
 
-ROLES = ("reader", "reviewer", "desk", "publisher")
+ROLES = ("reader", "reviewer", "desk", "publisher", "interpreter")
 """Endings of the roles' names; the schema is their beginning."""
 
 _DECISION = "polygon_id, state, reviewer, reason, correction, corrected_geom, evidence, undoes"
@@ -30,6 +31,8 @@ _GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {reader}, {reviewer}, {desk}, {publisher}",
     f"GRANT SELECT ON {_REVIEWED} TO {{reviewer}}, {{desk}}",
     f"GRANT INSERT ({_DECISION}) ON review TO {{reviewer}}, {{desk}}",
+    "GRANT SELECT ON review_form, registry_shape TO {reviewer}",
+    "GRANT UPDATE (decision, ground, remark, from_class, to_class, start_half, geom) ON review_form TO {reviewer}",
     "GRANT SELECT ON desk_account TO {desk}",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON desk_session TO {desk}",
     "GRANT SELECT, INSERT, DELETE ON desk_attempt TO {desk}",
@@ -79,6 +82,7 @@ def grant_roles(connection: psycopg.Connection, schema: str) -> bool:
     for name, text in _POLICIES.items():
         if name not in present:
             connection.execute(sql.SQL(f"CREATE POLICY {name} ON review {text}").format(**names))
+    grant_sampling(connection, schema, names)
     grant_published(connection, schema)
     return True
 
