@@ -97,11 +97,17 @@ def fill(database: dict, folder: Path) -> None:
     write_json(review / "images.json", {name: {"date": values[0]} for name, values in images.items()})
 
 
-def plain_image(path: Path, cell_m: float, colour: tuple[int, int, int]) -> None:
-    """A COG of one colour, 2 x 2 km about the squares."""
-    size = int(2000 / cell_m)
+def plain_image(
+    path: Path,
+    cell_m: float,
+    colour: tuple[int, int, int],
+    corner: tuple[float, float] = (WEST - 500, SOUTH + 1500),
+    side_m: float = 2000.0,
+) -> None:
+    """A COG of one colour, from its north-western corner on; by default about the squares."""
+    size = int(side_m / cell_m)
     with rasterio.open(path, "w", driver="COG", count=3, width=size, height=size, dtype="uint8", crs=f"EPSG:{EPSG}",
-                       transform=from_origin(WEST - 500, SOUTH + 1500, cell_m, cell_m), nodata=None, blocksize=256,
+                       transform=from_origin(*corner, cell_m, cell_m), nodata=None, blocksize=256,
                        compress="deflate") as target:  # fmt: skip
         target.write(np.broadcast_to(np.array(colour, "u1")[:, None, None], (3, size, size)))
 
