@@ -18,18 +18,22 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 import shapely
+import yaml
 from PIL import Image, ImageColor
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from builders.demo import Demo, open_demo
 from builders.review_desk import PASSWORD, Desk
 from sealwatch.desk import accounts
+from sealwatch.errors import SealwatchError
 from sealwatch.files import atomic_path
 from sealwatch.publish.cluster import Cluster, running
 from sealwatch.publish.enrich import enrich
 from sealwatch.publish.load import load
 from sealwatch.publish.registries import load_registries
 from sealwatch.publish.review import decide
+from sealwatch.publish.sampling.__main__ import main as sampling
+from sealwatch.publish.sampling.strata import STRATA
 from sealwatch.vectors import read_vector
 
 TARGET = Path(__file__).parents[2] / "docs/images"
@@ -38,6 +42,7 @@ COLOURS = 216
 LINES = ("#ffffff", "#17242d", "#12324a", "#56b4e9", "#e69f00", "#f0e442", "#009e73", "#00664f", "#a13d00", "#00558f",
          "#4b5b66", "#cdd6dc", "#fef7e6", "#fdf0d2", "#e3f1fb", "#d55e00", "#0072b2")  # fmt: skip
 """A palette of the picture's most frequent colours and of the page's own makes files three times smaller."""
+SAMPLE = "accuracy-2024"
 RULES = {"area_change_share": 0.1, "four_eyes": False}
 
 
@@ -59,7 +64,9 @@ def served(demo: Demo) -> Iterator[tuple[Desk, dict[str, str]]]:
     with tempfile.TemporaryDirectory(prefix="sealwatch-screenshots-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # for user postgres
-        (folder / "results").symlink_to(demo.results.resolve())
+        (folder / "results").mkdir()
+        for product in demo.results.resolve().iterdir():
+            (folder / "results" / product.name).symlink_to(product)
         with running(Cluster(folder / "postgres", free_port()), ["desk"]) as cluster:
             os.environ[DSN_ENV] = cluster.dsn("desk")
             srid = demo.config["database"]["srid"]
@@ -95,7 +102,20 @@ def fill(demo: Demo, folder: Path, database: dict) -> dict[str, str]:
     load_registries(demo.config["registries"], folder / "registries.json", database)
     enrich(folder / "enrich.json", database)
     accounts.add(database, "ana", "reviewer", PASSWORD)
+    draw_sample(demo, folder, database)
     return subjects
+
+
+def draw_sample(demo: Demo, folder: Path, database: dict) -> None:
+    """A little sample of the demo's change map, its images in `folder`."""
+    own = folder / "sample.yaml"
+    keys = ("dsn_env", "schema", "srid")
+    settings = {"results": str(folder / "results"), "database": {key: database[key] for key in keys}}
+    own.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    sizes = [word for stratum in STRATA for word in (f"--{stratum}", "1")]
+    configs = ["--configfile", str(demo.config_file), str(own)]
+    if sampling(["draw", SAMPLE, "--title", "Accuracy of 2024", "--seed", "3", *sizes, *configs]):
+        raise SealwatchError("the sample for the pictures could not be drawn")
 
 
 def earlier_version(path: Path, frame: gpd.GeoDataFrame, polygon_id: str, folder: Path) -> Path:
@@ -115,7 +135,7 @@ def earlier_version(path: Path, frame: gpd.GeoDataFrame, polygon_id: str, folder
 
 
 def desktop(browser: Browser, desk: Desk, subjects: dict[str, str]) -> None:
-    """A new polygon, one that came back, one being corrected and the shortcuts."""
+    """A new polygon, one that came back, one being corrected and a unit of a sample."""
     page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     open_polygon(page, desk, subjects["new"])
     save(page, "review_desk")
@@ -127,6 +147,9 @@ def desktop(browser: Browser, desk: Desk, subjects: dict[str, str]) -> None:
     for key in ("n", "Shift+ArrowRight"):
         page.keyboard.press(key)
     save(page, "review_desk_correct")
+    page.goto(f"{desk.url}/#/samples/{SAMPLE}")
+    expect(page.locator("#subject .id")).to_contain_text("Unit", timeout=30_000)
+    save(page, "review_desk_sample")
 
 
 def telephone(browser: Browser, desk: Desk, polygon_id: str) -> None:
