@@ -8,7 +8,7 @@ REAL_DATA_DIR ?= ../shared/data
 export REAL_DATA_DIR
 BUILDERS := PYTHONPATH=workflow:tests $(PYTHON) -m builders
 
-.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve stop test bench accuracy transition-plot qgis-screenshot lint lock plan catalogue run
+.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve stop test bench accuracy transition-plot screenshots lint lock plan catalogue run
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -59,7 +59,8 @@ accuracy: setup ## measure against truth and real labels into docs/accuracy.md (
 transition-plot: ## draw the example plot of docs/change.md
 	@$(BUILDERS).transition_plot
 
-qgis-screenshot: setup-tests ## draw a finished demo's review project in QGIS for docs/review.md
+screenshots: setup-tests ## take the pictures of docs/review.md from a demo that has run (DEMO=demo-real)
+	@$(BUILDERS).screenshots $(DEMO)
 	@$(BUILDERS).review_project $(DEMO)
 
 lint: setup ## formatting, style, types and Snakemake's own checks
