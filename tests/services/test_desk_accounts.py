@@ -189,11 +189,11 @@ def test_the_desks_role_cannot_change_accounts_and_no_other_role_reads_them(desk
     with connect(desk.database) as connection:
         for role in ("desk", "reader", "reviewer", "publisher"):
             connection.execute(f"SET ROLE sealwatch_{role}")
-            refused = ["INSERT INTO desk_account VALUES ('eve', 'publisher', 'x')", "DELETE FROM desk_account",
-                       "UPDATE desk_account SET role = 'publisher'", "DELETE FROM review",
-                       "UPDATE polygon SET withdrawn = true"]  # fmt: skip
+            refused = ["INSERT INTO sealwatch.desk_account VALUES ('eve', 'publisher', 'x')",
+                       "DELETE FROM sealwatch.desk_account", "UPDATE sealwatch.desk_account SET role = 'publisher'",
+                       "DELETE FROM sealwatch.review", "UPDATE sealwatch.polygon SET withdrawn = true"]  # fmt: skip
             if role != "desk":
-                refused += [f"SELECT 1 FROM desk_{table}" for table in ("account", "session", "attempt")]
+                refused += [f"SELECT 1 FROM sealwatch.desk_{table}" for table in ("account", "session", "attempt")]
             for statement in refused:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
                     connection.execute(statement)
