@@ -7,7 +7,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stamp=.venv/.sealwatch-setup
-packages=(grass-core python3-ply python3-venv cgi-mapserver lighttpd gdal-bin make curl)
+packages=(grass-core python3-ply python3-venv cgi-mapserver lighttpd lighttpd-modules-lua gdal-bin make curl)
 # The browser that opens the review page, and QGIS to open what is made for it.
 [ "${1:-}" = tests ] && packages+=(chromium python3-qgis qgis-providers)
 

@@ -52,6 +52,10 @@ def services():
         "abstract": "Land sealed since the previous orthophoto",
         "host": "127.0.0.1",
         "port": free_port(),
+        "ogc_api_port": free_port(),
+        "public_url": None,
+        "trusted_proxies": [],
+        "dsn_env": "SEALWATCH_READER_DSN",
         "srs": ["EPSG:3794", "EPSG:4326", "EPSG:3857", "EPSG:32633"],
     }
 
