@@ -12,6 +12,7 @@ from . import (
     ingest_rows,
     sheet_rows,
     storage_rows,
+    wfs_rows,
 )
 from .table import chosen_groups, save
 
@@ -23,6 +24,7 @@ GROUPS = {
     **change_rows.GROUPS,
     **forest_rows.GROUPS,
     **sheet_rows.GROUPS,
+    **wfs_rows.GROUPS,
 }
 """Row names, and the function that measures them together."""
 
