@@ -118,7 +118,8 @@ def test_only_the_public_views_are_named_and_no_secret_is_in_files_or_logs(publi
         text = public.wfs_query(SERVICE=service, VERSION=version, REQUEST="GetCapabilities")
         assert "CANARY" not in text
         names = set(re.findall(r"<Name>(?:sealwatch:)?(newly_sealed\w*|polygon|review)</Name>", text))
-        assert names and all(name.startswith("newly_sealed") for name in names)
+        assert names
+        assert all(name.startswith("newly_sealed") for name in names)
     for file in public.folder.rglob("*"):
         assert not file.is_file() or b"CANARYpassword" not in file.read_bytes(), file
     state = json.loads(next(public.folder.glob("web-*.json")).read_text())

@@ -101,7 +101,8 @@ def test_qgis_reads_all_features_and_attributes(public):
 
 def test_filters_by_box_attribute_and_time(public):
     def matched(condition: str) -> int:
-        text = f'<fes:Filter xmlns:fes="http://www.opengis.net/fes/2.0" xmlns:gml="http://www.opengis.net/gml/3.2">{condition}</fes:Filter>'
+        names = 'xmlns:fes="http://www.opengis.net/fes/2.0" xmlns:gml="http://www.opengis.net/gml/3.2"'
+        text = f"<fes:Filter {names}>{condition}</fes:Filter>"
         answer = public.wfs_query(REQUEST="GetFeature", TYPENAMES=LAYER, RESULTTYPE="hits", FILTER=text)
         return int(re.search(r'numberMatched="(\d+)"', answer)[1])
 
@@ -117,7 +118,10 @@ def test_filters_by_box_attribute_and_time(public):
         "<gml:endPosition>2022-12-31</gml:endPosition></gml:TimePeriod></fes:During>"
     )
     assert matched(during) == (day < "2023-01-01").sum() > 0
-    forest = "<fes:PropertyIsEqualTo><fes:ValueReference>from_class</fes:ValueReference><fes:Literal>Forest</fes:Literal></fes:PropertyIsEqualTo>"
+    forest = (
+        "<fes:PropertyIsEqualTo><fes:ValueReference>from_class</fes:ValueReference>"
+        "<fes:Literal>Forest</fes:Literal></fes:PropertyIsEqualTo>"
+    )
     assert matched(forest) == (frame["from_class"] == "Forest").sum() > 0
     answer = public.wfs_query(
         REQUEST="GetFeature",
@@ -136,6 +140,33 @@ def test_filters_by_box_attribute_and_time(public):
         assert json.load(r)["numberMatched"] == want
     with urllib.request.urlopen(f"{address}datetime=2023-01-01T00:00:00Z/..") as response:
         assert json.load(response)["numberMatched"] == (day > "2023-01-01").sum()
+
+
+def test_the_ogc_api_describes_itself_under_its_public_address(public):
+    seen = {}
+    for path in (
+        "/",
+        "/conformance",
+        "/collections",
+        "/collections/newly_sealed",
+        "/api",
+        "/collections/releases/items",
+    ):
+        with urllib.request.urlopen(f"{public.ogc}{path}") as response:
+            text = response.read().decode()
+        assert "127.0.0.1" not in text.replace(public.url, ""), path
+        seen[path] = json.loads(text)
+    for link in seen["/"]["links"]:
+        if not link.get("templated"):
+            with urllib.request.urlopen(link["href"]) as response:
+                json.load(response)
+    assert [f["properties"]["polygons"] for f in seen["/collections/releases/items"]["features"]][:2] == [
+        3000,
+        3100,
+    ]
+    box = seen["/collections/newly_sealed"]["extent"]["spatial"]["bbox"][0]
+    assert 13 < box[0] < box[2] < 17
+    assert 45 < box[1] < box[3] < 47
 
 
 def test_coordinate_systems_agree(public):

@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 from cql2 import Expr
 from fastapi import FastAPI, HTTPException, Path, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from tipg import dependencies as tipg
 from tipg.collections import Collection
 from tipg.errors import DEFAULT_STATUS_CODES
@@ -64,6 +64,12 @@ async def prepare(connection: Any) -> None:
 
 def restrict(app: FastAPI) -> None:
     """Replace what tipg would take from clients by less, and its errors by ones that tell nothing of the database."""
+
+    # tipg links to a page of documentation; FastAPI's own would load scripts from elsewhere.
+    @app.get("/api.html", name="swagger_ui_html", include_in_schema=False)
+    def documentation(request: Request) -> RedirectResponse:
+        return RedirectResponse(request.url_for("openapi"))
+
     app.dependency_overrides |= {
         tipg.OutputType: _json_only,
         tipg.QueryablesOutputType: _json_only,
