@@ -228,6 +228,7 @@ def test_decisions_of_the_first_schema_survive_the_migrations(database, tmp_path
     with monkeypatch.context() as patch:
         patch.setattr(migrate, "migrations", lambda: first)
         patch.setattr(migrate, "grant_roles", lambda *_: None)
+        patch.setattr(migrate, "publish_views", lambda *_: None)
         migrate.migrate(database)
     frame = outlines("A1", 2024, 3)
     names = frame["polygon_id"].tolist()

@@ -9,7 +9,7 @@ from typing import Any
 from pyproj import CRS, Transformer
 
 from ..errors import ConfigError
-from .public import LAYER, public_schema, release_layer
+from .public import DATES, LAYER, public_schema, release_layer
 
 PATH = "/ows"
 """Path of WFS and WMS below the address of the service."""
@@ -17,7 +17,6 @@ PATH = "/ows"
 PG_SERVICE = "sealwatch"
 """Name of the connection in the libpq service file that the web server hands to MapServer."""
 
-TIME_COLUMNS = ("vhr_date", "change_start", "change_end")
 _PIXEL_M = 0.00028
 """Edge of a pixel by which OGC defines scale denominators, in metres."""
 
@@ -127,7 +126,7 @@ class _Common:
         ]
         # As dates they would be gml:TimeInstant in GML 3.2, which GDAL before 3.11 does not read. Filters still compare
         # them as dates, since the database does.
-        types = "".join(f'\n            "gml_{column}_type" "Character"' for column in TIME_COLUMNS)
+        types = "".join(f'\n            "gml_{column}_type" "Character"' for column in DATES)
         return _LAYER.format(
             name=name,
             extra=extra,

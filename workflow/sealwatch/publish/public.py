@@ -30,6 +30,9 @@ _FRONT = (
 )
 _BACK = ("land_use_before", "municipality", "probability", "event_id", "event_confidence", "release")
 
+DATES = ("vhr_date", "change_start", "change_end")
+"""Published columns that are dates."""
+
 ATTRIBUTES = (*_FRONT[1:], *_BACK[:-1])
 """Attributes that every polygon of a release has, besides its id and those measured against registries."""
 

@@ -109,7 +109,10 @@ def make_release(
 def _freeze(
     connection: psycopg.Connection, settings: Mapping[str, Any], about: Mapping[str, Any]
 ) -> tuple[int, bool]:
+    # Tables without statistics, as after the first load, mislead the planner into loops over all pairs.
+    connection.execute("SET LOCAL enable_nestloop = off")
     connection.execute(_FREEZE)
+    connection.execute("ANALYZE frozen")
     registries = measured_registries(connection)
     tolerances = sorted(float(value) for value in settings.get("generalise_m", ()))
     _require_measured(connection, registries, tolerances)
