@@ -60,9 +60,9 @@ def wfs_load() -> list[Row]:
         shutil.rmtree(folder, ignore_errors=True)
     tables = "; ".join(f"{name.upper()} {_table(figures[name])}" for name in sides)
     note = (
-        f"95th percentile of the time of an answer, against OGC API Features by tipg over the same data; {CLIENTS} clients "
-        f"that ask without pause for {SECONDS:g} s, boxes of 400 m with about 100 of {POLYGONS} polygons, GML 3.2 against "
-        f"GeoJSON; no error in either; {tables}; medians of {RUNS} runs, clients on the same machine"
+        f"95th percentile of the time of an answer, against OGC API Features by tipg over the same data; {CLIENTS} "
+        f"clients that ask without pause for {SECONDS:g} s, boxes of 400 m with about 100 of {POLYGONS} polygons, GML "
+        f"3.2 against GeoJSON; no error in either; {tables}; medians of {RUNS} runs, clients on the same machine"
     )
     ours, rival = ([run["p95"] for run in figures[name]] for name in sides)
     return [row("wfs_load", ours, rival, "ms", note)]

@@ -16,15 +16,17 @@ STRINGS = (
     "'", "''", '"', "\\", "\\'", "';--", "' OR '1'='1", "x' OR 1=1 --", "') OR ('1'='1", "\\') OR 1=1 --",
     "x'; DROP VIEW publicly_public.newly_sealed; --", "x' UNION SELECT reviewer FROM publicly.review --",
     "x' AND 1=CAST((SELECT reviewer FROM publicly.review LIMIT 1) AS int) --",
-    "' || (SELECT reason FROM publicly.review LIMIT 1) || '", "x' AND pg_sleep(20) IS NULL --", "$$x$$", "%27%20OR%201=1",
+    "' || (SELECT reason FROM publicly.review LIMIT 1) || '", "x' AND pg_sleep(20) IS NULL --",
+    "$$x$$", "%27%20OR%201=1",
     "\u02bc OR 1=1", "\uff07 OR 1=1", "\x00", "\x1b", "%s%s%n", "${jndi:ldap://127.0.0.1/x}", "{{7*7}}", "A" * 9000,
-    "../../../../etc/passwd", "/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:1/x", "CANARY", "1e999", "-1", "NaN",
+    "../../../../etc/passwd", "/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:1/x",
+    "CANARY", "1e999", "-1", "NaN",
     "99999999999999999999", "0x41", "1;SELECT 1", "sealwatch:polygon", "publicly.review", "pg_shadow", "%release%",
 )  # fmt: skip
 """Texts that are put wherever a value can stand."""
 
-KEYS = ("TYPENAMES", "PROPERTYNAME", "BBOX", "SRSNAME", "STARTINDEX", "COUNT", "SORTBY", "RESOURCEID", "FILTER", "VERSION",
-        "OUTPUTFORMAT", "RESULTTYPE", "VALUEREFERENCE", "STOREDQUERY_ID", "RELEASE", "NAMESPACES", "SERVICE",
+KEYS = ("TYPENAMES", "PROPERTYNAME", "BBOX", "SRSNAME", "STARTINDEX", "COUNT", "SORTBY", "RESOURCEID", "FILTER",
+        "VERSION",        "OUTPUTFORMAT", "RESULTTYPE", "VALUEREFERENCE", "STOREDQUERY_ID", "RELEASE", "NAMESPACES", "SERVICE",
         "REQUEST", "LANGUAGE", "CQL_FILTER", "EXCEPTIONS")  # fmt: skip
 MAP_KEYS = (
     "LAYERS",
@@ -54,7 +56,10 @@ ENTITIES = (
     + "]>{}",
     '<?xml version="1.0" encoding="UTF-7"?>+ADwAIQ-DOCTYPE x+AD4-{}',
 )
-_POST = '<wfs:GetFeature xmlns:wfs="http://www.opengis.net/wfs/2.0" service="WFS" version="2.0.0" count="3">{}</wfs:GetFeature>'
+_POST = (
+    '<wfs:GetFeature xmlns:wfs="http://www.opengis.net/wfs/2.0" service="WFS" version="2.0.0" count="3">'
+    "{}</wfs:GetFeature>"
+)
 _QUERY = '<wfs:Query typeNames="newly_sealed">{}</wfs:Query>'
 
 
@@ -119,7 +124,8 @@ def ogc_paths() -> list[str]:
         for text in STRINGS[n % 3 :: 1 if n < 3 else 3]
     ]
     filters = ("pg_sleep(20) = 1", "pg_read_file('/etc/passwd') = 'x'", "current_setting('data_directory') LIKE '%'",
-               "query_to_xml('select 1',true,true,'') = 'x'", "version() = 'x'", "\"geom\" = 1", "reviewer = 'x'")  # fmt: skip
+               "query_to_xml('select 1',true,true,'') = 'x'", "version() = 'x'", "\"geom\" = 1",
+               "reviewer = 'x'")  # fmt: skip
     found += [f"{items}filter={quote(text)}" for text in filters]
     found += [f"/collections/{quote(text, safe='')}/items" for text in STRINGS if len(text) < 2000]
     found += [

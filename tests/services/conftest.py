@@ -128,9 +128,14 @@ def secrets(settings: dict, folder: Path) -> None:
 
 
 @contextmanager
-def public_services(cluster, name: str, counts: list[int]):
+def public_services(cluster, name: str, counts: list[int], tolerances=(5, 20)):
     folder = Path(tempfile.mkdtemp(prefix="sealwatch-public-"))
-    settings = {"dsn_env": f"OWNER_{name.upper()}", "schema": name, "srid": SRID, "generalise_m": [5, 20]}
+    settings = {
+        "dsn_env": f"OWNER_{name.upper()}",
+        "schema": name,
+        "srid": SRID,
+        "generalise_m": list(tolerances),
+    }
     with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template").format(sql.Identifier(name)))
     os.environ[settings["dsn_env"]] = cluster.dsn(name)
