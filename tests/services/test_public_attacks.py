@@ -132,6 +132,6 @@ def test_only_the_public_views_are_named_and_no_secret_is_in_files_or_logs(publi
 
 
 def test_fifty_clients_for_three_seconds_see_no_error(public):
-    found = load_of(wfs_boxes(public.wfs, 3_000), clients=50, seconds=3.0)
+    found = load_of(wfs_boxes(public.wfs, 1_500), clients=50, seconds=3.0)
     assert found.errors == []
     assert len(found.latencies_s) >= 50
