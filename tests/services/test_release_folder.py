@@ -19,7 +19,7 @@ from lxml import etree
 from outline_files import outlines, registry, write
 from owslib.iso import MD_Metadata
 
-from sealwatch.errors import ReleaseError
+from sealwatch.errors import DatabaseError, ReleaseError
 from sealwatch.publish import migrate
 from sealwatch.publish.database import connect
 from sealwatch.publish.enrich import enrich
@@ -201,8 +201,16 @@ def test_an_earlier_schemas_release_keeps_its_columns(settings, tmp_path, monkey
             "ST_Multi(ST_MakeEnvelope(460000, 100000, 460020, 100020, 3794)))"
         )
         connection.execute("CREATE VIEW published AS SELECT * FROM release_polygon")
+    with pytest.raises(DatabaseError, match="version 4 of the schema"):
+        make_release(settings, tmp_path / "release")
     migrate.migrate(settings)
+    kept = tmp_path / "release/1/newly_sealed.gpkg"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"as it was")
     folder = make_release(settings, tmp_path / "release").folder
+    assert kept.read_bytes() == b"as it was"
+    kept.parent.rename(tmp_path / "moved")
+    make_release(settings, tmp_path / "release")
     # Nothing is accepted any more, so there is a second release; the first one is as it was.
     assert folder.name == "2"
     found = gpd.read_file(tmp_path / "release/1/newly_sealed.gpkg")

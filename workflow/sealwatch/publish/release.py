@@ -14,6 +14,7 @@ from psycopg.types.json import Json
 from ..errors import DatabaseError
 from .changelog import changelog, compare
 from .database import connect
+from .migrate import migrations
 from .public import measured_registries, publish_views, published_columns
 from .release_folder import write_folders
 from .review import ReviewError
@@ -91,11 +92,12 @@ def make_release(
 
     Raises:
         ReviewError: nothing was ever accepted while candidates wait.
-        DatabaseError: the database is out of reach, or a polygon has not been measured.
+        DatabaseError: the database is out of reach or of an earlier version, or a polygon has not been measured.
         ReleaseError: the folder of a release is damaged.
     """
     about = {key: (services or {}).get(key) for key in ABOUT}
     with connect(settings) as connection:
+        _require_schema(connection)
         # Held until the connection ends, so that no second run writes the same folder.
         connection.execute("SELECT pg_advisory_lock(hashtext('sealwatch.release'))")
         with connection.transaction():
@@ -104,6 +106,16 @@ def make_release(
         write_folders(connection, Path(folder), settings)
         polygons = _one(connection, "SELECT polygons FROM release WHERE release = %s", number)
     return Release(number, new, polygons, Path(folder) / str(number))
+
+
+def _require_schema(connection: psycopg.Connection) -> None:
+    """A publisher may not migrate, so an earlier schema is named here."""
+    found, needed = _one(connection, "SELECT max(version) FROM schema_version"), migrations()[-1][0]
+    if found < needed:
+        raise DatabaseError(
+            f"the database has version {found} of the schema, this Sealwatch needs {needed}; "
+            "run snakemake --forcerun load, then release"
+        )
 
 
 def _freeze(

@@ -39,16 +39,18 @@ def write_folders(connection: psycopg.Connection, folder: Path, settings: Mappin
     # The lock is held: what lies about under a temporary name was left by a run that died.
     for left in folder.glob(".*.part*"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
-    numbers = [row[0] for row in connection.execute("SELECT release FROM release ORDER BY release")]
+    numbers = connection.execute("SELECT release, changelog <> '' FROM release ORDER BY release").fetchall()
     damaged = []
-    for number in numbers:
+    for number, with_sums in numbers:
         target = folder / str(number)
         if not target.exists():
             write_folder(connection, target, number, settings)
             print(f"release {number}: {target} written", flush=True)
+        elif not with_sums and not (target / SUMS).exists():
+            print(f"release {number}: {target} was made before there were checksums and is not checked")
         elif fault := fault_of(target):
             damaged.append(f"{target}: {fault}")
-    write_json_if_changed(folder / "current.json", {"release": numbers[-1]})
+    write_json_if_changed(folder / "current.json", {"release": numbers[-1][0]})
     if damaged:
         raise ReleaseError(
             f"{'; '.join(damaged)}; move the folder away and run snakemake release, which makes it again from the "
@@ -82,7 +84,7 @@ def write_folder(
                 "RELEASE": str(number),
                 "DATE": about.created,
                 "LICENCE": about.licence or "unknown",
-                "IDENTIFIER": about.identity,
+                "METADATA_ID": about.identity,
             },
         )
         frame.to_parquet(
