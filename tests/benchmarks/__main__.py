@@ -13,6 +13,7 @@ from . import (
     ingest_rows,
     sheet_rows,
     storage_rows,
+    wfs_rows,
 )
 from .table import chosen_groups, save
 
@@ -25,6 +26,7 @@ GROUPS = {
     **forest_rows.GROUPS,
     **sheet_rows.GROUPS,
     **desk_rows.GROUPS,
+    **wfs_rows.GROUPS,
 }
 """Row names, and the function that measures them together."""
 

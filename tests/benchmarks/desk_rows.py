@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import statistics
 import tempfile
 import time
@@ -15,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from builders.many_candidates import fill
+from builders.ports import free_port
 from builders.review_desk import PASSWORD, Desk
 from sealwatch.desk import accounts
 from sealwatch.publish.cluster import Cluster, running
@@ -37,14 +37,14 @@ def measure() -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o711)
-        with running(Cluster(folder / "postgres", _free_port()), ["desk"]) as cluster:
+        with running(Cluster(folder / "postgres", free_port()), ["desk"]) as cluster:
             database = {
                 "dsn_env": "SEALWATCH_BENCH_DSN", "schema": "sealwatch", "srid": 3794, "dsn": cluster.dsn("desk"),
             }  # fmt: skip
             os.environ[database["dsn_env"]] = database["dsn"]
             fill(database, CANDIDATES)
             accounts.add(database, "ana", "reviewer", PASSWORD)
-            desk = Desk(folder, _free_port(), database)
+            desk = Desk(folder, free_port(), database)
             desk.start()
             try:
                 return _rows(desk)
@@ -108,12 +108,6 @@ def _milliseconds(request: Callable[[int], object]) -> list[float]:
         if status not in (200, 201):
             raise RuntimeError(f"the desk answered {status}")
     return taken[1:]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 GROUPS = {

@@ -26,7 +26,10 @@ from builders import comparison
 from sealwatch.errors import SealwatchError, ServiceError
 from sealwatch.files import write_json
 from sealwatch.publish.cluster import Cluster
+from sealwatch.publish.reader import make_reader
 from sealwatch.publish.review import decide, queue
+from sealwatch.publish.serve import configured, start
+from sealwatch.publish.serve import stop as stop_services
 from sealwatch.publish.server import WebServer, serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,13 +77,18 @@ class Demo:
 
     @property
     def wfs(self) -> WebServer:
-        """Server of the published polygons."""
+        """Server of the published polygons, signed in as the account that only reads them."""
         return WebServer(
             self.folder / "services/wfs",
             self.config["services"]["port"],
             mapfile=self.results / "publish/sealwatch.map",
-            dsn=self.cluster.dsn(),
+            dsn=make_reader(self.cluster.dsn(), self.database["schema"]),
         )
+
+    @property
+    def public(self) -> Path:
+        """Folder of the public services that `serve` leaves running."""
+        return self.folder / "services/public"
 
     @property
     def database(self) -> dict[str, Any]:
@@ -266,13 +274,17 @@ def add_orthophoto(demo: Demo) -> None:
 
 
 def serve(demo: Demo) -> None:
-    """Leave database and WFS running and say how to use them."""
+    """Leave database, WFS, WMS and OGC API running and say how to use them."""
     demo.cluster.start()
-    demo.wfs.start()
+    dsn = make_reader(demo.cluster.dsn(), demo.database["schema"])
+    start(demo.public, [demo.config_file], {demo.config["services"]["dsn_env"]: dsn})
+    service = configured(demo.public, [demo.config_file])
     print(
-        f"WFS 2.0  {demo.wfs.wfs_url}?SERVICE=WFS&REQUEST=GetCapabilities\n"
-        f"QGIS     Layer > Add Layer > Add WFS Layer > New: URL {demo.wfs.wfs_url}, version 2.0, layer newly_sealed\n"
-        f"GDAL     ogrinfo WFS:{demo.wfs.wfs_url}\n"
+        f"WFS 2.0  {service.wfs_url}?SERVICE=WFS&REQUEST=GetCapabilities\n"
+        f"WMS      {service.wfs_url}?SERVICE=WMS&REQUEST=GetCapabilities\n"
+        f"OGC API  {service.ogc_url}/\n"
+        f"QGIS     Layer > Add Layer > Add WFS Layer > New: URL {service.wfs_url}, version 2.0, layer newly_sealed\n"
+        f"GDAL     ogrinfo WFS:{service.wfs_url}\n"
         "stop     make stop",
         flush=True,
     )
@@ -281,8 +293,9 @@ def serve(demo: Demo) -> None:
 def stop(demo: Demo) -> None:
     """Stop what `serve` or an interrupted run left."""
     if demo.config_file.is_file() and demo.folder.is_dir():
-        for server in (demo.wfs, demo.images):
-            server.stop()
+        stop_services(demo.public)
+        WebServer(demo.folder / "services/wfs", demo.config["services"]["port"]).stop()
+        demo.images.stop()
         stop_stac_api(demo)
         demo.cluster.stop()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from PIL import Image, ImageColor
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from builders.demo import Demo, open_demo
+from builders.ports import free_port
 from builders.review_desk import PASSWORD, Desk
 from sealwatch.desk import accounts
 from sealwatch.errors import SealwatchError
@@ -190,13 +190,6 @@ def save(page: Page, name: str) -> None:
     with atomic_path(TARGET / f"{name}.png") as part:
         small.save(part, "PNG", optimize=True)
     print(f"{name}.png", flush=True)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import tempfile
 from pathlib import Path
 
@@ -13,7 +12,9 @@ from desk_case import fill
 from page_case import desk_for_the_page
 from playwright.sync_api import expect, sync_playwright
 from psycopg import sql
+from public_case import public_services
 
+from builders.ports import free_port
 from builders.review_desk import PASSWORD, Desk
 from sealwatch.publish.cluster import Cluster, running
 from sealwatch.publish.server import WebServer, serving
@@ -21,12 +22,6 @@ from sealwatch.publish.server import WebServer, serving
 SRID = 3794
 SAID_BY_CHROMIUM = re.compile("Failed to load resource|GPU stall|GL Driver Message")
 """Lines of the console that tell of answers like 401 and of the graphics driver."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +55,10 @@ def services():
         "abstract": "Land sealed since the previous orthophoto",
         "host": "127.0.0.1",
         "port": free_port(),
+        "ogc_api_port": free_port(),
+        "public_url": None,
+        "trusted_proxies": [],
+        "dsn_env": "SEALWATCH_READER_DSN",
         "srs": ["EPSG:3794", "EPSG:4326", "EPSG:3857", "EPSG:32633"],
     }
 
@@ -165,3 +164,10 @@ def visit(page_desk, browser, signed_in):
     for context in contexts:
         context.close()
     assert [fault for fault in faults if not SAID_BY_CHROMIUM.search(fault)] == []
+
+
+@pytest.fixture(scope="session")
+def public(cluster):
+    """The public services over two releases."""
+    with public_services(cluster, "publicly", [3_000, 3_100]) as running_services:
+        yield running_services

@@ -1,7 +1,6 @@
 """What the review page is tried on: four sheets of squares, one of them found again with another size, and images."""
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from playwright.sync_api import Page, expect
 from psycopg import sql
 from rasterio.transform import from_origin
 
+from builders.ports import free_port
 from builders.review_desk import PASSWORD, Desk
 from sealwatch.desk import accounts
 from sealwatch.files import write_json
@@ -37,9 +37,7 @@ HOSTILE = '<img src=x onerror="document.title=1">'
 @contextmanager
 def desk_for_the_page(cluster, folder: Path) -> Iterator[Desk]:
     """The desk's process on a database of its own, filled."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     name, variable = f"page{port}", "SEALWATCH_PAGE_TEST_DSN"
     database = {"dsn_env": variable, "schema": "sealwatch", "srid": 3794, "dsn": cluster.dsn(name)}
     with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:

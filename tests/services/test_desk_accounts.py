@@ -193,7 +193,9 @@ def test_the_desks_role_cannot_change_accounts_and_no_other_role_reads_them(desk
                        "DELETE FROM sealwatch.desk_account", "UPDATE sealwatch.desk_account SET role = 'publisher'",
                        "DELETE FROM sealwatch.review", "UPDATE sealwatch.polygon SET withdrawn = true"]  # fmt: skip
             if role != "desk":
-                refused += [f"SELECT 1 FROM sealwatch.desk_{table}" for table in ("account", "session", "attempt")]
+                refused += [
+                    f"SELECT 1 FROM sealwatch.desk_{table}" for table in ("account", "session", "attempt")
+                ]
             for statement in refused:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
                     connection.execute(statement)

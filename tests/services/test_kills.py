@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from outline_files import outlines, registry, write
 
-from conftest import free_port
+from builders.ports import free_port
 from sealwatch.errors import DatabaseError
 from sealwatch.publish.cluster import Cluster
 from sealwatch.publish.database import connect

@@ -157,6 +157,7 @@ rule service:
         state=result("publish/enrich.json"),
     output:
         mapfile=result("publish/sealwatch.map"),
+        current=result("publish/sealwatch.release.json"),
     log:
         result("logs/publish/service.log"),
     benchmark:
@@ -191,6 +192,7 @@ rule release:
         runtime=30,
     params:
         folder=result("release"),
+        mapfile=result("publish/sealwatch.map"),
         database=config["database"],
         services=config["services"],
     message:
