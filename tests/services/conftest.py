@@ -136,7 +136,7 @@ def signed_in(page_desk, browser):
 
 @pytest.fixture
 def visit(page_desk, browser, signed_in):
-    """Function that opens the page, `meddle` being between it and decisions; no script may fail, no other host be asked."""
+    """Function that opens the page, with `meddle` before decisions; no script may fail, no other host be asked."""
     contexts, faults = [], []
 
     def watch(page):
