@@ -148,7 +148,7 @@ def test_requests_are_only_taken_under_the_desks_name_and_size(desk, ana, item):
     answer = desk.sign_in(None).request(
         "POST", "/api/session", data=lone, headers={"Content-Type": "application/json"}
     )
-    assert answer.status_code == 401
+    assert answer.status_code == 422
 
 
 def test_the_description_is_there_only_where_asked_for(desk):

@@ -24,13 +24,16 @@ WITH part AS MATERIALIZED (
     SELECT ST_Transform(ST_Segmentize(ST_MakeEnvelope(b[1], b[2], b[3], b[4], 4326), 0.1), %(srid)s) AS box
     FROM (SELECT %(box)s::float8[]) v (b)
 )
-SELECT s.polygon_id, s.state, s.due, ST_AsGeoJSON(ST_Transform(s.geom, 4326), 7) FROM (
-    SELECT p.polygon_id FROM polygon p WHERE p.geom && (SELECT box FROM part)
+SELECT polygon_id, state, due, ST_AsGeoJSON(ST_Transform(geom, 4326), 7) FROM (
+    SELECT p.polygon_id, v.state, v.due, coalesce(r.corrected_geom, p.geom) AS geom, p.withdrawn
+    FROM polygon p JOIN verdict v USING (polygon_id) LEFT JOIN review r USING (review_id)
+    WHERE p.geom && (SELECT box FROM part)
     UNION ALL
-    SELECT r.polygon_id FROM review r JOIN verdict v USING (polygon_id, review_id) JOIN polygon p USING (polygon_id)
+    SELECT p.polygon_id, v.state, v.due, r.corrected_geom, p.withdrawn
+    FROM review r JOIN verdict v USING (polygon_id, review_id) JOIN polygon p USING (polygon_id)
     WHERE r.corrected_geom && (SELECT box FROM part) AND NOT p.geom && (SELECT box FROM part)
-) i JOIN standing s USING (polygon_id)
-WHERE s.geom && (SELECT box FROM part) AND NOT (s.withdrawn AND s.due = '') LIMIT %(limit)s
+) s
+WHERE geom && (SELECT box FROM part) AND NOT (withdrawn AND due = '') LIMIT %(limit)s
 """
 
 
@@ -52,7 +55,8 @@ def counts(database: Database) -> dict[str, int]:
     """How many polygons wait, by reason, and how many decisions hold, by state."""
     found = dict.fromkeys(("new", "re-review", "second reviewer", *STATES), 0)
     for due, state, count in database.execute(
-        "SELECT due, state, count(*) FROM verdict WHERE (due, state) <> ('', 'candidate') GROUP BY due, state"
+        "SELECT due, state, sum(polygons)::int FROM verdict_tally WHERE (due, state) <> ('', 'candidate') "
+        "GROUP BY due, state"
     ):
         found[due or state] += count
     return found

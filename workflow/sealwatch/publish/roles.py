@@ -19,7 +19,7 @@ ROLES = ("reader", "reviewer", "desk", "publisher", "interpreter")
 
 _DECISION = "polygon_id, state, reviewer, reason, correction, corrected_geom, evidence, undoes"
 _REVIEWED = (
-    "polygon, polygon_version, review, decision, review_rule, verdict, standing, re_review, registry, "
+    "polygon, polygon_version, review, decision, review_rule, verdict, verdict_tally, standing, re_review, registry, "
     "registry_polygon, registry_distance, enrichment, polygon_generalised, release, release_polygon, schema_version"
 )
 _RELEASED = (

@@ -80,9 +80,42 @@ LEFT JOIN LATERAL (
     CROSS JOIN review_rule s
 ) r ON true;
 
--- The queue by cause and by sheet, the counts, and what was drawn in a part of the map.
+-- How many polygons stand how: the sum of these rows. Changes are added as rows of their own, since one row per state
+-- would keep every reviewer waiting for a load to end.
+CREATE TABLE verdict_tally (
+    tally_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    due      text NOT NULL,
+    state    text NOT NULL,
+    polygons bigint NOT NULL
+);
+INSERT INTO verdict_tally (due, state, polygons) SELECT due, state, count(*) FROM verdict GROUP BY due, state;
+CREATE FUNCTION tally_follows() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO verdict_tally (due, state, polygons) SELECT due, state, count(*) FROM added GROUP BY due, state;
+    ELSE
+        INSERT INTO verdict_tally (due, state, polygons)
+        SELECT due, state, sum(n)
+        FROM (SELECT due, state, 1 AS n FROM added UNION ALL SELECT due, state, -1 FROM removed) c
+        GROUP BY due, state HAVING sum(n) <> 0;
+    END IF;
+    IF (SELECT count(*) FROM verdict_tally) > 100 THEN
+        WITH merged AS (
+            DELETE FROM verdict_tally
+            WHERE tally_id IN (SELECT tally_id FROM verdict_tally FOR UPDATE SKIP LOCKED) RETURNING *)
+        INSERT INTO verdict_tally (due, state, polygons)
+        SELECT due, state, sum(polygons) FROM merged GROUP BY due, state HAVING sum(polygons) <> 0;
+    END IF;
+    RETURN NULL;
+END $$;
+REVOKE EXECUTE ON FUNCTION tally_follows() FROM PUBLIC;
+CREATE TRIGGER tally_added AFTER INSERT ON verdict REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION tally_follows();
+CREATE TRIGGER tally_changed AFTER UPDATE ON verdict REFERENCING NEW TABLE AS added OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION tally_follows();
+
+-- The queue by cause and by sheet, and what was drawn in a part of the map.
 CREATE INDEX verdict_due_order ON verdict (due, polygon_id) WHERE due <> '';
-CREATE INDEX verdict_count ON verdict (due, state);
 CREATE INDEX polygon_sheet_order ON polygon (sheet, polygon_id);
 CREATE INDEX review_corrected_geom ON review USING gist (corrected_geom) WHERE corrected_geom IS NOT NULL;
 
