@@ -17,6 +17,7 @@ from psycopg import errors
 from builders.sample_maps import WINDOW, write_zone
 from sealwatch.files import write_json
 from sealwatch.publish.migrate import migrate
+from sealwatch.publish.sampling.__main__ import main
 from sealwatch.publish.sampling.draw import Design
 from sealwatch.publish.sampling.store import (
     SampleError,
@@ -271,19 +272,38 @@ def test_two_people_label_a_sample_on_the_desk(desk, zone):
     tile = first["images"]["sentinel2_before"]["tiles"].format(z=10, x=553, y=364)
     assert ana.get(tile).headers["content-type"] == "image/png"
     unit = "/api/samples/desk/units/1"
-    assert ana.post(unit, json={"label": "change", "start_half": "2022H2"}).status_code == 201
-    assert bor.post(unit, json={"label": "no change", "reason": "a field"}).status_code == 201
-    assert rea.post(unit, json={"label": "change"}).status_code == 403
-    assert ana.post(unit, json={"label": "no change", "start_half": "2022H2"}).status_code == 422
-    assert ana.post("/api/samples/desk/units/99", json={"label": "change"}).status_code == 404
+    assert ana.post(unit, {"label": "change", "start_half": "2022H2"}).status_code == 201
+    assert bor.post(unit, {"label": "no change", "reason": "a field"}).status_code == 201
+    assert rea.post(unit, {"label": "change"}).status_code == 403
+    assert ana.post(unit, {"label": "no change", "start_half": "2022H2"}).status_code == 422
+    assert ana.post("/api/samples/desk/units/99", {"label": "change"}).status_code == 404
     assert ana.get("/api/samples/other/next").status_code == 404
     assert ana.get("/api/samples/desk/next").json()["unit"] == 2
     assert agreement(desk.database, "desk")[0] == {
         "reviewer_a": "ana", "reviewer_b": "bor", "units": 1, "agreed": 0,
     }  # fmt: skip
     for number in range(2, 25):
-        ana.post(f"/api/samples/desk/units/{number}", json={"label": "unsure"})
+        ana.post(f"/api/samples/desk/units/{number}", {"label": "unsure"})
     assert ana.get("/api/samples/desk/next").status_code == 204
     close_sample(desk.database, "desk")
     assert bor.get("/api/samples/desk/next").status_code == 404
     assert bor.get("/api/samples").json() == []
+
+
+def test_the_command_line_draws_lists_closes_and_exports(database, zone, tmp_path, capsys):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        f"results: {zone.change.parents[1]}\n"
+        f"database: {{dsn_env: {database['dsn_env']}, schema: sealwatch, srid: {database['srid']}}}\n"
+    )
+    sizes = ["--change", "2", "--buffer", "4", "--stable", "6", "--no-images"]
+    for arguments in (["draw", "y2025", *sizes], ["draw", "y2025", *sizes], ["list"], ["close", "y2025"],
+                      ["export", "y2025", str(tmp_path / "y2025.gpkg")]):  # fmt: skip
+        assert main([*arguments, "--configfile", str(mine)]) == 0
+    said = capsys.readouterr().out
+    assert "sample y2025 drawn" in said
+    assert "stays as it is" in said
+    assert "y2025  open  2022H1 to 2023H2  12 units" in said
+    assert "12 units written" in said
+    assert main(["close", "y2024", "--configfile", str(mine)]) == 1
+    assert "there is no sample y2024" in capsys.readouterr().err
