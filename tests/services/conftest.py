@@ -135,7 +135,7 @@ def signed_in(page_desk, browser):
 
 @pytest.fixture
 def visit(page_desk, browser, signed_in):
-    """Function that opens the page; afterwards no script failed and no other host was asked."""
+    """Function that opens the page, with `meddle` before decisions; no script may fail, no other host be asked."""
     contexts, faults = [], []
 
     def watch(page):
@@ -146,7 +146,7 @@ def visit(page_desk, browser, signed_in):
         page.on("request", lambda request: faults.append(request.url)
                 if not request.url.startswith((page_desk.url, "blob:", "data:")) else None)  # fmt: skip
 
-    def go(path="", name="ana", size=(1150, 700), **more):
+    def go(path="", name="ana", size=(1150, 700), meddle=None, **more):
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             storage_state=signed_in(name) if name else None,
@@ -157,6 +157,9 @@ def visit(page_desk, browser, signed_in):
         page = context.new_page()
         page.set_default_timeout(15_000)
         watch(page)
+        if meddle:
+            # Before the first request: set later, Chromium may not heed it yet.
+            page.route("**/decisions", meddle)
         page.goto(f"{page_desk.url}/{path}")
         return page
 

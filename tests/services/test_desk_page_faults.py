@@ -17,7 +17,6 @@ def test_a_polygon_decided_on_meanwhile_is_shown_anew_and_nothing_is_written(pag
 
 
 def test_a_lost_answer_makes_no_second_decision(page_desk, visit):
-    page = open_polygon(visit, "B1-2024-03")
     sent = []
 
     def lose(route):
@@ -26,7 +25,7 @@ def test_a_lost_answer_makes_no_second_decision(page_desk, visit):
             route.fetch()
         route.abort()
 
-    page.route("**/decisions", lose)
+    page = open_polygon(visit, "B1-2024-03", meddle=lose)
     page.keyboard.press("a")
     page.keyboard.press("a")
     expect(page.locator("#subject .id")).not_to_have_text("B1-2024-03")
@@ -35,11 +34,20 @@ def test_a_lost_answer_makes_no_second_decision(page_desk, visit):
 
 
 def test_a_lost_request_is_sent_again(page_desk, visit):
-    page = open_polygon(visit, "B1-2024-04")
-    page.route("**/decisions", lambda route: route.abort(), times=1)
+    sent = []
+
+    def lose(route):
+        sent.append(route.request.url)
+        if len(sent) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    page = open_polygon(visit, "B1-2024-04", meddle=lose)
     page.keyboard.press("a")
     expect(page.locator("#subject .id")).not_to_have_text("B1-2024-04")
     assert decided(page_desk, "B1-2024-04") == [("accepted", "ana")]
+    assert len(sent) == 2
 
 
 def test_a_session_that_ends_asks_for_sign_in_and_the_decision_is_not_lost(page_desk, visit):

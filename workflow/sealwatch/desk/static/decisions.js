@@ -18,7 +18,7 @@ async function arrived(polygon, state) {
  * Write one decision of `state` on `polygon` as it was shown. After a lost answer the history is asked before the
  * request is repeated, also when the reviewer presses again later.
  */
-export async function write(polygon, state, action, body) {
+async function write(polygon, state, action, body) {
   let said = "";
   for (const milliseconds of [...PAUSES_MS, null]) {
     try {

@@ -30,10 +30,10 @@ export function choice(label, options, value, choose) {
   return h(
     "div",
     { class: "choice", role: "group", "aria-label": label },
-    options.map(([key, text, hint]) =>
+    options.map(([key, text]) =>
       h(
         "button",
-        { type: "button", "aria-pressed": String(key === value), "data-value": key, onclick: () => choose(key), title: hint },
+        { type: "button", "aria-pressed": String(key === value), "data-value": key, onclick: () => choose(key) },
         text,
       ),
     ),

@@ -32,7 +32,7 @@ const SWITCH = "shortcuts-off";
 const TYPING = "textarea, select, input:not([type=radio], [type=checkbox])";
 
 /** Whether the reviewer switched single-key shortcuts off. */
-export const switchedOff = () => localStorage.getItem(SWITCH) === "yes";
+const switchedOff = () => localStorage.getItem(SWITCH) === "yes";
 
 /** Call `handle(key)` for a pressed key; it returns whether it used it. */
 export function listen(handle) {

@@ -25,7 +25,10 @@ function say(text, action) {
 /** Tell what went wrong; it stays until it is closed or something else is shown. */
 function alarm(error) {
   if (!(error instanceof Error)) throw error;
-  byId("alarm").replaceChildren(h("span", {}, error.message), h("button", { type: "button", class: "quiet", "aria-label": "Close this message", onclick: () => byId("alarm").replaceChildren() }, "Close"));
+  byId("alarm").replaceChildren(
+    h("span", {}, error.message),
+    h("button", { type: "button", class: "quiet", "aria-label": "Close this message", onclick: () => byId("alarm").replaceChildren() }, "Close"),
+  );
 }
 
 /** Await `work` and tell its failure. */

@@ -40,6 +40,7 @@ export class Review {
 
   leave() {
     this.shown = false;
+    clearTimeout(this.timer);
     this.polygon = null;
     this.actions.clear();
     this.page.pair.setNeighbours({ type: "FeatureCollection", features: [] });

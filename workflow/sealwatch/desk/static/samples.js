@@ -6,7 +6,7 @@ import { button, byId, h, select } from "./dom.js";
 import { half, shortHalf } from "./text.js";
 
 const samplePath = (sample, rest = "") => `/api/samples/${encodeURIComponent(sample)}${rest}`;
-export const sampleHash = (sample) => `#/samples/${encodeURIComponent(sample)}`;
+const sampleHash = (sample) => `#/samples/${encodeURIComponent(sample)}`;
 const LABELS = [["change", "Change"], ["no change", "No change"], ["unsure", "Unsure"]];
 
 export class Samples {
@@ -34,7 +34,16 @@ export class Samples {
     this.list.setAttribute("aria-label", "Samples");
     this.list.replaceChildren(
       h("ul", { class: "rows" }, this.samples.map(({ sample, title, units, done }) =>
-        h("li", {}, h("a", { href: sampleHash(sample), "aria-current": sample === current ? "true" : null }, h("strong", {}, title || sample), h("span", {}, `${done} of ${units} interpreted`))),
+        h(
+          "li",
+          {},
+          h(
+            "a",
+            { href: sampleHash(sample), "aria-current": sample === current ? "true" : null },
+            h("strong", {}, title || sample),
+            h("span", {}, `${done} of ${units} interpreted`),
+          ),
+        ),
       )),
     );
   }
@@ -77,7 +86,12 @@ export class Samples {
     this.form = h(
       "form",
       { class: "decision", "aria-label": "Interpretation", novalidate: true, onsubmit: (event) => event.preventDefault() },
-      h("div", { class: "pairs" }, select("If changed, it begins", "start_half", [["", "Choose"], ...halves], ""), h("label", { class: "field" }, h("span", {}, "Remark"), h("input", { name: "remark", maxlength: "500", autocomplete: "off" }))),
+      h(
+        "div",
+        { class: "pairs" },
+        select("If changed, it begins", "start_half", [["", "Choose"], ...halves], ""),
+        h("label", { class: "field" }, h("span", {}, "Remark"), h("input", { name: "remark", maxlength: "500", autocomplete: "off" })),
+      ),
       h("p", { class: "fault", role: "alert" }),
       h("div", { class: "choices" }, LABELS.map(([label, text], i) => button(text, () => this.send(label), { hint: String(i + 1), kind: "correct" }))),
     );

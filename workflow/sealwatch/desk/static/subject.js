@@ -80,7 +80,13 @@ function pastDecisions(polygon) {
       h(
         "li",
         {},
-        h("p", {}, h("strong", {}, row.undo ? `Taken back${row.state === "candidate" ? "" : `, ${row.state} again`}` : stateWords(row.state)), ` by ${row.reviewer}, `, h("time", { datetime: row.decided_at }, moment(row.decided_at))),
+        h(
+          "p",
+          {},
+          h("strong", {}, row.undo ? `Taken back${row.state === "candidate" ? "" : `, ${row.state} again`}` : stateWords(row.state)),
+          ` by ${row.reviewer}, `,
+          h("time", { datetime: row.decided_at }, moment(row.decided_at)),
+        ),
         row.reason && h("p", {}, row.reason),
         correctionWords(row) && h("p", { class: "faint" }, correctionWords(row)),
       ),
@@ -113,7 +119,7 @@ export function describe(polygon) {
       h(
         "figure",
         { class: "plot" },
-        h("img", { src: polygon.plot, alt: `Land cover here by half-year and month: ${change(polygon)}, from ${half(polygon.start_half)}, confirmed ${half(polygon.confirm_half)}`, loading: "lazy" }),
+        h("img", { src: polygon.plot, alt: `Land cover by half-year and month: ${change(polygon)}, ${shortHalf(polygon.start_half)}`, loading: "lazy" }),
         h("figcaption", {}, "Land cover seen by Sentinel-2"),
       ),
     table("Place", [
