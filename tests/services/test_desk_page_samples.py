@@ -35,14 +35,14 @@ def sample(page_desk, tmp_path):
 def test_units_are_labelled_without_a_word_of_the_map(page_desk, visit, sample):
     page = open_polygon(visit, "B1-2024-11")
     expect(page.locator(".rows li")).not_to_have_count(0)
-    page.wait_for_load_state("networkidle")
+    page.get_by_role("link", name="Sampling").click()
+    expect(page.get_by_role("link", name="Accuracy 2024")).to_be_visible()
     asked, told = [], []
     page.on("request", lambda request: asked.append(urlsplit(request.url).path))
     page.on(
         "response",
         lambda answer: told.append(answer) if "json" in answer.headers.get("content-type", "") else None,
     )
-    page.get_by_role("link", name="Sampling").click()
     page.get_by_role("link", name="Accuracy 2024").click()
     expect(page.locator("#subject .id")).to_have_text("Unit 1")
     expect(page.locator("#subject")).to_contain_text("2022 H1 (Jan to Jun) to 2023 H2 (Jul to Dec). 4 left")
