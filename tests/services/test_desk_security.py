@@ -59,7 +59,7 @@ def test_every_operation_of_the_description_is_closed_to_strangers(desk):
             if (path, method) == ("/api/session", "post"):
                 continue
             filled = path.format(polygon_id="A1-1", event_id=PLOT, sheet_year="A1_2024", layer="sentinel2_after",
-                                 z=1, x=0, y=0, ending="png")  # fmt: skip
+                                 sample="first", unit=1, z=1, x=0, y=0, ending="png")  # fmt: skip
             assert nobody.request(method.upper(), filled, params={"bbox": "1,1,2,2"}).status_code == 401, path
             tried += 1
     assert tried >= 10
