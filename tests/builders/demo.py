@@ -1,6 +1,6 @@
 """The demo: world, services, workflow, review, release and comparison with the truth, from one command.
 
-python -m builders.demo run FOLDER [--real DATA] | add-scene FOLDER | add-orthophoto FOLDER | serve FOLDER | stop FOLDER
+python -m builders.demo run FOLDER [--real DATA] | add-scene | add-orthophoto | serve | desk | stop FOLDER
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from builders import comparison
 from sealwatch.errors import SealwatchError, ServiceError
 from sealwatch.files import write_json
 from sealwatch.publish.cluster import Cluster
+from sealwatch.publish.migrate import migrate
 from sealwatch.publish.reader import make_reader
 from sealwatch.publish.review import decide, queue
 from sealwatch.publish.serve import configured, start
@@ -290,6 +292,30 @@ def serve(demo: Demo) -> None:
     )
 
 
+def desk(demo: Demo) -> None:
+    """Run the review desk with an account for the demo's reviewer until it is interrupted."""
+    from sealwatch.desk import accounts
+
+    demo.cluster.start()
+    os.environ |= demo.environment()
+    migrate(demo.database)
+    password = secrets.token_urlsafe(12)
+    if REVIEWER in [name for name, _, _ in accounts.listed(demo.database)]:
+        accounts.set_password(demo.database, REVIEWER, password)
+    else:
+        accounts.add(demo.database, REVIEWER, "reviewer", password)
+    where = demo.config["desk"]
+    print(
+        f"review   http://{where['host']}:{where['port']}/   name {REVIEWER}, password {password}   (Ctrl-C ends it)",
+        flush=True,
+    )
+    command = [sys.executable, "-m", "sealwatch.desk", "serve", "--configfile", str(demo.config_file)]
+    with suppress(KeyboardInterrupt):
+        subprocess.run(
+            command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")}, check=False
+        )
+
+
 def stop(demo: Demo) -> None:
     """Stop what `serve` or an interrupted run left."""
     if demo.config_file.is_file() and demo.folder.is_dir():
@@ -305,7 +331,13 @@ def say(text: str) -> None:
     print(f"== {text}", flush=True)
 
 
-_ACTIONS = {"add-scene": add_scene, "add-orthophoto": add_orthophoto, "serve": serve, "stop": stop}
+_ACTIONS = {
+    "add-scene": add_scene,
+    "add-orthophoto": add_orthophoto,
+    "serve": serve,
+    "desk": desk,
+    "stop": stop,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

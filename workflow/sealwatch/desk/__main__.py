@@ -49,8 +49,10 @@ def _serve(config: dict, *, openapi: bool) -> None:
 
 
 def _account(database: dict, chosen: argparse.Namespace) -> None:
+    from ..publish.migrate import migrate
     from . import accounts
 
+    migrate(database)  # the owner of the tables makes accounts, perhaps before the workflow's first run
     if chosen.action == "list":
         for name, role, locked in accounts.listed(database):
             print(f"{name}  {role}{'  locked' if locked else ''}")
