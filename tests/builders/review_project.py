@@ -15,9 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from psycopg.conninfo import conninfo_to_dict
 
 from builders.demo import ROOT, open_demo
+from sealwatch.files import atomic_path
 from sealwatch.publish.database import connect
 
 PYTHON = "/usr/bin/python3"
@@ -94,6 +96,10 @@ def picture(folder: str, target: str = "docs/images/qgis_review.png") -> None:
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         with session(demo.results / "publish/review.qgs", demo.cluster.dsn()) as ask:
             assert ask("picture", polygon=row[0], target=str(Path(target).absolute()))["written"]
+        with Image.open(target) as image:
+            few_colours = image.convert("RGB").quantize(128)
+        with atomic_path(Path(target)) as part:
+            few_colours.save(part, "PNG", optimize=True)
     finally:
         if started:
             demo.cluster.stop()

@@ -1,6 +1,6 @@
 """The XML schemas of OGC and W3C, read from the packages that `make setup-tests` puts aside for it.
 
-pycsw brings OWS Common, filters and GML 3.2, mapproxy WMS; no package of the registries was found to bring WFS's own.
+pycsw brings OWS Common, filters, GML 3.2 and ISO 19139, mapproxy WMS; no package was found that brings WFS's own.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from lxml import etree
 FOLDER = Path(os.environ.get("SEALWATCH_OGC_SCHEMAS", Path(sys.prefix) / "ogc-schemas"))
 OGC = FOLDER / "pycsw/core/schemas/ogc"
 WMS = FOLDER / "mapproxy/test/schemas/wms/1.3.0"
+ISO = FOLDER / "pycsw/plugins/profiles/apiso/schemas/ogc/iso/19139/20070417/gmx/gmx.xsd"
+"""Of ISO 19139; it includes gmd, the schema of the metadata themselves."""
 
 
 class _Local(etree.Resolver):

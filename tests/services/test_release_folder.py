@@ -16,6 +16,7 @@ import pystac
 import pytest
 import rasterio
 from lxml import etree
+from ogc_schemas import ISO, holds, schema
 from outline_files import outlines, registry, write
 from owslib.iso import MD_Metadata
 
@@ -109,6 +110,8 @@ def test_metadata_and_stac_are_read_by_others(settings, loaded, tmp_path):
     make_release(settings, tmp_path / "release")
     decide(settings, loaded[20:21], "accepted", "ana")
     folder = make_release(settings, tmp_path / "release", TEXTS).folder
+    for number in (1, 2):  # without contact and licence, and with
+        assert holds(schema(ISO), etree.parse(folder.parent / f"{number}/metadata.xml").getroot())
     read = MD_Metadata(etree.parse(folder / "metadata.xml"))
     about = read.identification[0]
     assert (read.identifier, read.parentidentifier) == ("sealwatch-newly_sealed-2", "sealwatch-newly_sealed")
