@@ -7,27 +7,33 @@ from pathlib import Path
 
 import pytest
 
-from sealwatch.publish.serve import main
+from sealwatch.desk.__main__ import main as desk
+from sealwatch.publish.serve import main as services
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_unit_is_valid_and_runs_the_project_s_own_command(tmp_path):
-    text = (ROOT / "deploy/sealwatch-services.service").read_text()
+@pytest.mark.parametrize(
+    ("name", "module", "main"),
+    [("services", "sealwatch.publish.serve", services), ("desk", "sealwatch.desk", desk)],
+)
+def test_the_units_are_valid_and_run_the_projects_own_commands(tmp_path, name, module, main):
+    text = (ROOT / f"deploy/sealwatch-{name}.service").read_text()
     command = re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)[1].split()
-    assert command[1:4] == ["-m", "sealwatch.publish.serve", "run"]
+    assert command[1:3] == ["-m", module]
+    assert command[-2] == "--configfile"
     with pytest.raises(SystemExit) as shown:
-        main([*command[3:5], "--help"])
+        main([*command[3:-2], "--help"])
     assert shown.value.code == 0
     for path in re.findall(r"/opt/sealwatch/([\w./-]+)", text):
         assert path.startswith(".venv") or (ROOT / path).exists(), path
     if shutil.which("systemd-analyze"):
-        unit = tmp_path / "sealwatch-services.service"
+        unit = tmp_path / f"sealwatch-{name}.service"
         unit.write_text(text.replace("/opt/sealwatch/.venv/bin/python", "/usr/bin/python3"))
         done = subprocess.run(
             ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False
         )
-        assert "sealwatch-services" not in done.stderr, done.stderr
+        assert f"sealwatch-{name}" not in done.stderr, done.stderr
 
 
 def test_the_container_is_made_of_files_and_packages_there_are():
