@@ -93,7 +93,8 @@ rule review_imagery:
     that a new scene leaves the pictures alone.
     """
     input:
-        flag=flag_of,
+        # Its events count by what follows from them: dates that may be shown, and flights. Their confidence does not.
+        flag=lambda w: ancient(flag_of(w)),
         before=scenes_to_review("before"),
         after=scenes_to_review("after"),
         rasters=lambda w: ancient([flight["raster"] for flight in flights_of(w)]),

@@ -98,9 +98,10 @@ def layers_in(folder: Path, address: str) -> dict[str, dict[str, Any]]:
     except (OSError, ValueError):
         return {}
     return {
-        layer: {"tiles": f"{address}/{layer}/{{z}}/{{x}}/{{y}}.png"}
+        # Browsers keep tiles for an hour: those of another image have another address.
+        layer: {"tiles": f"{address}/{layer}/{{z}}/{{x}}/{{y}}.png?v={(changed := path.stat().st_mtime_ns)}"}
         | facts[layer]
-        | _extent(path, path.stat().st_mtime_ns)
+        | _extent(path, changed)
         for layer in LAYERS
         if layer in facts and (path := folder / f"{layer}.tif").is_file()
     }

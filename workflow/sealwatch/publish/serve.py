@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DatabaseError, SealwatchError, ServiceError
-from ..settings import read_yaml
+from ..settings import DEFAULTS, merged
 from . import accounts
 from .mapfile import public_url, service_url
 from .mapserver import write_service
@@ -184,14 +184,10 @@ def configured(folder: Path, files: Sequence[Path]) -> PublicService:
     """The service of the default configuration with `files` laid over it.
 
     Raises:
-        ConfigError: a file cannot be read.
+        ConfigError: a file cannot be read, or a key is at fault.
     """
-    sections: dict[str, dict[str, Any]] = {"services": {}, "database": {}}
-    for file in (ROOT / "config/config.yaml", *files):
-        given = read_yaml(file)
-        for name, section in sections.items():
-            section |= given.get(name) or {}
-    return PublicService(folder, sections["services"], sections["database"])
+    config = merged([ROOT / DEFAULTS, *files])
+    return PublicService(folder, config["services"], config["database"])
 
 
 def _running(folder: Path) -> int | None:
