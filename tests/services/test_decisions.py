@@ -254,14 +254,9 @@ def test_reviewers_and_loads_at_the_same_time_agree(database, tmp_path):
     )
 
 
-def test_decisions_of_the_first_schema_survive_the_migrations(database, tmp_path, monkeypatch):
+def test_decisions_of_the_first_schema_survive_the_migrations(database, tmp_path, migrate_to):
     """Their versions are known only where the polygon has not changed since."""
-    first = migrate.migrations()[:1]
-    with monkeypatch.context() as patch:
-        patch.setattr(migrate, "migrations", lambda: first)
-        patch.setattr(migrate, "grant_roles", lambda *_: None)
-        patch.setattr(migrate, "publish_views", lambda *_: None)
-        migrate.migrate(database)
+    migrate_to(database, 1)
     frame = outlines("A1", 2024, 3)
     names = frame["polygon_id"].tolist()
     with connect(database) as connection, connection.transaction():

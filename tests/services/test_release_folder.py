@@ -215,13 +215,8 @@ def test_a_release_may_become_empty(settings, loaded, tmp_path):
     assert "| removed | 5 | 2000 m2 |" in (made.folder / "CHANGELOG.md").read_text()
 
 
-def test_an_earlier_schemas_release_keeps_its_columns(settings, tmp_path, monkeypatch):
-    earlier = migrate.migrations()[:4]
-    with monkeypatch.context() as patch:
-        patch.setattr(migrate, "migrations", lambda: earlier)
-        patch.setattr(migrate, "grant_roles", lambda *_: None)
-        patch.setattr(migrate, "publish_views", lambda *_: None)
-        migrate.migrate(settings)
+def test_an_earlier_schemas_release_keeps_its_columns(settings, tmp_path, migrate_to):
+    migrate_to(settings, 4)
     with connect(settings) as connection, connection.transaction():
         connection.execute("INSERT INTO release VALUES (1, 'd', 1, '{cadastre}')")
         connection.execute(

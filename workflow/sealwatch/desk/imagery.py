@@ -48,7 +48,7 @@ async def tile(
     _: SignedIn,
 ) -> Response:
     """A tile of 256 pixels in Web Mercator; transparent (JPEG: white) where there is no image."""
-    if re.fullmatch(SHEET_KEY, sheet_year) is None or max(x, y) >= 2**z:
+    if re.fullmatch(SHEET_KEY, sheet_year) is None:
         raise HTTPException(404, "there is no such tile")
     path = _folder(desk.results, sheet_year) / f"{layer}.tif"
     return await answer_tile(path, f"{sheet_year}-{layer}", x, y, z, ending, request)

@@ -15,36 +15,12 @@ from ..errors import DatabaseError, ReleaseError
 from .changelog import changelog, compare
 from .database import connect
 from .migrate import migrations
-from .public import measured_registries, publish_views, published_columns
+from .public import FROZEN, measured_registries, publish_views, published_columns
 from .release_folder import write_folders
 from .review import ReviewError
 
 ABOUT = ("title", "abstract", "contact", "licence")
 """Keys of section `services` that a release keeps as they were when it was made."""
-
-FROZEN = (
-    "polygon_id",
-    "sheet",
-    "vhr_date",
-    "vhr_date_before",
-    "period_of_change",
-    "period_confirmed",
-    "change_start",
-    "change_end",
-    "transition",
-    "from_class",
-    "to_class",
-    "area_m2",
-    "distances",
-    "overlap_shares",
-    "land_use_before",
-    "municipality",
-    "probability",
-    "event_id",
-    "event_confidence",
-    "geom",
-)
-"""Columns of `release_polygon` besides the number of the release."""
 
 _FREEZE = """
 CREATE TEMP TABLE frozen ON COMMIT DROP AS
