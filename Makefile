@@ -8,7 +8,7 @@ REAL_DATA_DIR ?= ../shared/data
 export REAL_DATA_DIR
 BUILDERS := PYTHONPATH=workflow:tests $(PYTHON) -m builders
 
-.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve stop test bench accuracy transition-plot lint lock plan catalogue run
+.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve review stop test bench accuracy transition-plot screenshots lint lock plan catalogue run
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -31,8 +31,11 @@ demo-scene: setup ## add one scene to the demo's catalogue, refresh the inventor
 demo-orthophoto: setup ## add one flight of two sheets to the demo's index, flag anew and show what would run
 	@$(BUILDERS).demo add-orthophoto $(DEMO)
 
-serve: setup ## start the database and WFS of a demo and leave them running (DEMO=demo-real)
+serve: setup ## start the database, WFS, WMS and OGC API of a demo and leave them running (DEMO=demo-real)
 	@$(BUILDERS).demo serve $(DEMO)
+
+review: setup ## open the review desk of a demo and print how to sign in, until Ctrl-C (DEMO=demo-real)
+	@$(BUILDERS).demo desk $(DEMO)
 
 stop: ## stop the demo's services
 	@$(BUILDERS).demo stop demo
@@ -58,6 +61,10 @@ accuracy: setup ## measure against truth and real labels into docs/accuracy.md (
 
 transition-plot: ## draw the example plot of docs/change.md
 	@$(BUILDERS).transition_plot
+
+screenshots: setup-tests ## take the pictures of docs/review.md from a demo that has run (DEMO=demo-real)
+	@$(BUILDERS).screenshots $(DEMO)
+	@$(BUILDERS).review_project $(DEMO)
 
 lint: setup ## formatting, style, types and Snakemake's own checks
 	.venv/bin/ruff check .

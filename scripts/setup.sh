@@ -7,7 +7,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stamp=.venv/.sealwatch-setup
-packages=(grass-core python3-ply python3-venv cgi-mapserver lighttpd gdal-bin make curl)
+packages=(grass-core python3-ply python3-venv cgi-mapserver lighttpd lighttpd-modules-lua gdal-bin make curl)
 # The browser that opens the review page, and QGIS to open what is made for it.
 [ "${1:-}" = tests ] && packages+=(chromium python3-qgis qgis-providers)
 
@@ -121,7 +121,13 @@ python_packages() {
     echo "$digest" >"$stamp"
 }
 
+ogc_schemas() { # packages that bring XML schemas of OGC, beside the environment: only their files are read
+    [ -d .venv/ogc-schemas/pycsw ] || VIRTUAL_ENV=.venv .venv/bin/uv pip install -q --no-deps --target .venv/ogc-schemas \
+        pycsw==2.6.2 mapproxy==7.0.0
+}
+
 [ -d "${HOME:-}" ] || fail "HOME (${HOME:-unset}) is not a folder; GRASS and uv need one: export HOME=..."
 command -v apt-get >/dev/null || fail "no apt-get; on other systems install by hand: ${packages[*]} and PostgreSQL with PostGIS 3"
 system_packages
 python_packages
+if [ "${1:-}" = tests ]; then ogc_schemas; fi

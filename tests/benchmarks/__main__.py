@@ -8,10 +8,12 @@ from . import (
     change_rows,
     classify_rows,
     composite_rows,
+    desk_rows,
     forest_rows,
     ingest_rows,
     sheet_rows,
     storage_rows,
+    wfs_rows,
 )
 from .table import chosen_groups, save
 
@@ -23,6 +25,8 @@ GROUPS = {
     **change_rows.GROUPS,
     **forest_rows.GROUPS,
     **sheet_rows.GROUPS,
+    **desk_rows.GROUPS,
+    **wfs_rows.GROUPS,
 }
 """Row names, and the function that measures them together."""
 

@@ -1,6 +1,6 @@
 """The demo: world, services, workflow, review, release and comparison with the truth, from one command.
 
-python -m builders.demo run FOLDER [--real DATA] | add-scene FOLDER | add-orthophoto FOLDER | serve FOLDER | stop FOLDER
+python -m builders.demo run FOLDER [--real DATA] | add-scene | add-orthophoto | serve | desk | stop FOLDER
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,11 @@ from builders import comparison
 from sealwatch.errors import SealwatchError, ServiceError
 from sealwatch.files import write_json
 from sealwatch.publish.cluster import Cluster
+from sealwatch.publish.migrate import migrate
+from sealwatch.publish.reader import make_reader
 from sealwatch.publish.review import decide, queue
+from sealwatch.publish.serve import configured, start
+from sealwatch.publish.serve import stop as stop_services
 from sealwatch.publish.server import WebServer, serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,13 +79,18 @@ class Demo:
 
     @property
     def wfs(self) -> WebServer:
-        """Server of the published polygons."""
+        """Server of the published polygons, signed in as the account that only reads them."""
         return WebServer(
             self.folder / "services/wfs",
             self.config["services"]["port"],
             mapfile=self.results / "publish/sealwatch.map",
-            dsn=self.cluster.dsn(),
+            dsn=make_reader(self.cluster.dsn(), self.database["schema"]),
         )
+
+    @property
+    def public(self) -> Path:
+        """Folder of the public services that `serve` leaves running."""
+        return self.folder / "services/public"
 
     @property
     def database(self) -> dict[str, Any]:
@@ -266,23 +276,52 @@ def add_orthophoto(demo: Demo) -> None:
 
 
 def serve(demo: Demo) -> None:
-    """Leave database and WFS running and say how to use them."""
+    """Leave database, WFS, WMS and OGC API running and say how to use them."""
     demo.cluster.start()
-    demo.wfs.start()
+    dsn = make_reader(demo.cluster.dsn(), demo.database["schema"])
+    start(demo.public, [demo.config_file], {demo.config["services"]["dsn_env"]: dsn})
+    service = configured(demo.public, [demo.config_file])
     print(
-        f"WFS 2.0  {demo.wfs.wfs_url}?SERVICE=WFS&REQUEST=GetCapabilities\n"
-        f"QGIS     Layer > Add Layer > Add WFS Layer > New: URL {demo.wfs.wfs_url}, version 2.0, layer newly_sealed\n"
-        f"GDAL     ogrinfo WFS:{demo.wfs.wfs_url}\n"
+        f"WFS 2.0  {service.wfs_url}?SERVICE=WFS&REQUEST=GetCapabilities\n"
+        f"WMS      {service.wfs_url}?SERVICE=WMS&REQUEST=GetCapabilities\n"
+        f"OGC API  {service.ogc_url}/\n"
+        f"QGIS     Layer > Add Layer > Add WFS Layer > New: URL {service.wfs_url}, version 2.0, layer newly_sealed\n"
+        f"GDAL     ogrinfo WFS:{service.wfs_url}\n"
         "stop     make stop",
         flush=True,
     )
 
 
+def desk(demo: Demo) -> None:
+    """Run the review desk with an account for the demo's reviewer until it is interrupted."""
+    from sealwatch.desk import accounts
+
+    demo.cluster.start()
+    os.environ |= demo.environment()
+    migrate(demo.database)
+    password = secrets.token_urlsafe(12)
+    if REVIEWER in [name for name, _, _ in accounts.listed(demo.database)]:
+        accounts.set_password(demo.database, REVIEWER, password)
+    else:
+        accounts.add(demo.database, REVIEWER, "reviewer", password)
+    where = demo.config["desk"]
+    print(
+        f"review   http://{where['host']}:{where['port']}/   name {REVIEWER}, password {password}   (Ctrl-C ends it)",
+        flush=True,
+    )
+    command = [sys.executable, "-m", "sealwatch.desk", "serve", "--configfile", str(demo.config_file)]
+    with suppress(KeyboardInterrupt):
+        subprocess.run(
+            command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")}, check=False
+        )
+
+
 def stop(demo: Demo) -> None:
     """Stop what `serve` or an interrupted run left."""
     if demo.config_file.is_file() and demo.folder.is_dir():
-        for server in (demo.wfs, demo.images):
-            server.stop()
+        stop_services(demo.public)
+        WebServer(demo.folder / "services/wfs", demo.config["services"]["port"]).stop()
+        demo.images.stop()
         stop_stac_api(demo)
         demo.cluster.stop()
 
@@ -292,7 +331,13 @@ def say(text: str) -> None:
     print(f"== {text}", flush=True)
 
 
-_ACTIONS = {"add-scene": add_scene, "add-orthophoto": add_orthophoto, "serve": serve, "stop": stop}
+_ACTIONS = {
+    "add-scene": add_scene,
+    "add-orthophoto": add_orthophoto,
+    "serve": serve,
+    "desk": desk,
+    "stop": stop,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,24 +1,27 @@
 """One private PostGIS cluster per test session, one database per test, a web server where asked for."""
 
+import os
+import re
 import shutil
-import socket
 import tempfile
 from pathlib import Path
 
 import psycopg
 import pytest
+from desk_case import fill
+from page_case import desk_for_the_page
+from playwright.sync_api import expect, sync_playwright
 from psycopg import sql
+from public_case import public_services
 
+from builders.ports import free_port
+from builders.review_desk import PASSWORD, Desk
 from sealwatch.publish.cluster import Cluster, running
 from sealwatch.publish.server import WebServer, serving
 
 SRID = 3794
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+SAID_BY_CHROMIUM = re.compile("Failed to load resource|GPU stall|GL Driver Message")
+"""Lines of the console that tell of answers like 401 and of the graphics driver."""
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +55,10 @@ def services():
         "abstract": "Land sealed since the previous orthophoto",
         "host": "127.0.0.1",
         "port": free_port(),
+        "ogc_api_port": free_port(),
+        "public_url": None,
+        "trusted_proxies": [],
+        "dsn_env": "SEALWATCH_READER_DSN",
         "srs": ["EPSG:3794", "EPSG:4326", "EPSG:3857", "EPSG:32633"],
     }
 
@@ -68,3 +75,102 @@ def serve(tmp_path, services, database):
             return stack.enter_context(serving(server))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def desk(cluster, tmp_path_factory):
+    """The review desk with outlines of two sheets, accounts, images and a plot; one for all tests."""
+    name = f"desk{free_port()}"
+    database = {
+        "dsn_env": "SEALWATCH_DESK_TEST_DSN",
+        "schema": "sealwatch",
+        "srid": SRID,
+        "dsn": cluster.dsn(name),
+    }
+    with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template").format(sql.Identifier(name)))
+    os.environ[database["dsn_env"]] = database["dsn"]
+    started = Desk(tmp_path_factory.mktemp("desk"), free_port(), database)
+    try:
+        fill(database, started.folder)
+        started.start()
+        yield started
+    finally:
+        started.stop()
+        del os.environ[database["dsn_env"]]
+
+
+@pytest.fixture(scope="session")
+def page_desk(cluster, tmp_path_factory):
+    """The review desk with what the page is tried on."""
+    with desk_for_the_page(cluster, tmp_path_factory.mktemp("page")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        expect.set_options(timeout=15_000)
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def signed_in(page_desk, browser):
+    """Cookies by account, each signed in once."""
+    states = {}
+
+    def state(name):
+        if name not in states:
+            context = browser.new_context()
+            credentials = {"name": name, "password": PASSWORD}
+            assert context.request.post(page_desk.url + "/api/session", data=credentials).ok
+            states[name] = context.storage_state()
+            context.close()
+        return states[name]
+
+    return state
+
+
+@pytest.fixture
+def visit(page_desk, browser, signed_in):
+    """Function that opens the page, with `meddle` before decisions; no script may fail, no other host be asked."""
+    contexts, faults = [], []
+
+    def watch(page):
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None
+        )
+        page.on("request", lambda request: faults.append(request.url)
+                if not request.url.startswith((page_desk.url, "blob:", "data:")) else None)  # fmt: skip
+
+    def go(path="", name="ana", size=(1150, 700), meddle=None, **more):
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            storage_state=signed_in(name) if name else None,
+            reduced_motion="reduce",
+            **more,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        watch(page)
+        if meddle:
+            # Before the first request: set later, Chromium may not heed it yet.
+            page.route("**/decisions", meddle)
+        page.goto(f"{page_desk.url}/{path}")
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert [fault for fault in faults if not SAID_BY_CHROMIUM.search(fault)] == []
+
+
+@pytest.fixture(scope="session")
+def public(cluster):
+    """The public services over two releases."""
+    with public_services(cluster, "publicly", [3_000, 3_100]) as running_services:
+        yield running_services

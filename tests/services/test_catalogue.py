@@ -15,8 +15,8 @@ from stac_faults import proxy
 
 from builders import stac_items
 from builders.catalogue_items import Product
+from builders.ports import free_port
 from builders.stac_server import load_items
-from conftest import free_port
 from sealwatch.catalogue import refresh as refreshing
 from sealwatch.catalogue import search
 from sealwatch.catalogue.inventory import read_inventory

@@ -20,6 +20,7 @@ STALE = (
     "SELECT count(*) FROM verdict v FULL JOIN verdict_now n USING (polygon_id) "
     "WHERE (v.*)::text IS DISTINCT FROM (n.*)::text"
 )
+TALLIED = "SELECT due, state, sum(polygons) FROM verdict_tally GROUP BY 1, 2 HAVING sum(polygons) <> 0 ORDER BY 1, 2"
 RULES = {"area_change_share": 0.1, "four_eyes": False}
 
 
@@ -220,6 +221,9 @@ def test_reviewers_and_loads_at_the_same_time_agree(database, tmp_path):
         written = sum(task.result(timeout=60) for task in work)
     assert rows(database, "SELECT count(*) FROM review") == [(written,)]
     assert rows(database, STALE) == [(0,)]
+    assert rows(database, TALLIED) == rows(
+        database, "SELECT due, state, count(*) FROM verdict GROUP BY 1, 2 ORDER BY 1, 2"
+    )
 
 
 def test_decisions_of_the_first_schema_survive_the_migrations(database, tmp_path, monkeypatch):
@@ -228,6 +232,7 @@ def test_decisions_of_the_first_schema_survive_the_migrations(database, tmp_path
     with monkeypatch.context() as patch:
         patch.setattr(migrate, "migrations", lambda: first)
         patch.setattr(migrate, "grant_roles", lambda *_: None)
+        patch.setattr(migrate, "publish_views", lambda *_: None)
         migrate.migrate(database)
     frame = outlines("A1", 2024, 3)
     names = frame["polygon_id"].tolist()

@@ -1,4 +1,4 @@
-"""PostgreSQL killed in the middle of load, enrichment and review: nothing half done, no decision lost."""
+"""PostgreSQL killed in the middle of load, enrichment, review and release: nothing half done, nothing lost."""
 
 import os
 import shutil
@@ -14,16 +14,19 @@ import psycopg
 import pytest
 from outline_files import outlines, registry, write
 
-from conftest import free_port
+from builders.ports import free_port
 from sealwatch.errors import DatabaseError
 from sealwatch.publish.cluster import Cluster
 from sealwatch.publish.database import connect
 from sealwatch.publish.enrich import enrich
 from sealwatch.publish.load import load
 from sealwatch.publish.registries import load_registries
+from sealwatch.publish.release import make_release
+from sealwatch.publish.release_folder import fault_of
 from sealwatch.publish.review import decide
 
 KILLS = 20
+STAGES = ("load", "enrich", "review", "release")
 WHOLE = (120, 90)
 """Polygons of sheet A1 in even and odd turns."""
 
@@ -67,12 +70,13 @@ def kill(cluster):
 
 
 class Work:
-    """Loads, measures or decides over and over until the server dies; remembers what was acknowledged."""
+    """Loads, measures, decides or releases over and over until the server dies; remembers what was acknowledged."""
 
     def __init__(self, folder, settings):
         self.folder, self.settings, self.rng = folder, settings, np.random.default_rng(7)
         self.names: list[str] = []
         self.decided: list[str] = []
+        self.released = [0]
         self.turn = 1
         self.inputs = [self._inputs(folder / str(turn), turn) for turn in (0, 1)]
 
@@ -95,12 +99,16 @@ class Work:
         load_registries(self.inputs[self.turn % 2][1], self.folder / "registries.json", self.settings)
         enrich(self.folder / "enrich.json", self.settings)
 
-    def review(self):
+    def review(self, state="accepted"):
         some = self.rng.choice(self.names, 40, replace=False).tolist()
         reason = f"decision {len(self.decided)} of turn {self.turn}"
         self.turn += 1
-        decide(self.settings, some, "accepted", "ana", reason)
+        decide(self.settings, some, state, "ana", reason)
         self.decided.append(reason)
+
+    def release(self):
+        self.review("rejected" if self.turn % 2 else "accepted")
+        self.released.append(make_release(self.settings, self.folder / "release").number)
 
     def until_death(self, stage):
         try:
@@ -147,27 +155,48 @@ def check(work, ask):
     assert stale == [(0,)]
 
 
-def test_twenty_kills_leave_no_half_state_and_lose_no_decision(mortal, tmp_path):
-    settings = {"dsn_env": "SEALWATCH_TEST_DSN", "schema": "sealwatch", "srid": 3794}
+def whole_releases(work, settings):
+    """Every release acknowledged is there, with all its rows, its view and, after another run, its folder."""
+    made = rows(
+        settings,
+        "SELECT r.release, r.polygons, (SELECT count(*) FROM release_polygon p WHERE p.release = r.release), "
+        "(SELECT count(*) FROM release_generalised g WHERE g.release = r.release) FROM release r ORDER BY 1",
+    )
+    assert [number for number, *_ in made] == list(range(1, len(made) + 1))
+    assert max(work.released) <= len(made)
+    for number, *counts in made:
+        view = rows(settings, f"SELECT count(*) FROM sealwatch_public.newly_sealed_{number:d}")[0][0]
+        assert set(counts) == {view}
+    work.release()
+    for number in range(1, max(work.released) + 1):
+        assert fault_of(work.folder / f"release/{number}") == ""
+    assert rows(settings, "SELECT DISTINCT release FROM sealwatch_public.newly_sealed") == [
+        (max(work.released),)
+    ]
+
+
+def test_kills_leave_no_half_state_and_lose_neither_decision_nor_release(mortal, tmp_path):
+    settings = {"dsn_env": "SEALWATCH_TEST_DSN", "schema": "sealwatch", "srid": 3794, "generalise_m": [5.0]}
     work, seconds = Work(tmp_path, settings), {}
-    for stage in ("load", "enrich", "review"):
+    for stage in STAGES:
         started = time.monotonic()
         getattr(work, stage)()
         seconds[stage] = time.monotonic() - started
     for n, share in enumerate(np.random.default_rng(11).uniform(0.1, 1.2, KILLS)):
-        stage = list(seconds)[n % 3]
+        stage = STAGES[n % len(STAGES)]
+        if stage == "release":
+            work.enrich()  # so that the release waits for nothing
         worker = threading.Thread(target=work.until_death, args=[stage])
         worker.start()
         time.sleep(share * seconds[stage])
-        if n % 2:
-            kill(mortal)
-        else:
-            mortal.stop("immediate")
+        kill(mortal)
         worker.join(timeout=30)
         assert not worker.is_alive()
         mortal.start([])
         inspect(work, settings)
-    for stage in seconds:
+        if stage == "release":
+            whole_releases(work, settings)
+    for stage in STAGES:
         getattr(work, stage)()
     inspect(work, settings)
     measured = "SELECT count(*) FROM registry_distance d JOIN standing s USING (polygon_id, evidence)"
@@ -175,3 +204,8 @@ def test_twenty_kills_leave_no_half_state_and_lose_no_decision(mortal, tmp_path)
     assert rows(settings, measured + " WHERE NOT s.withdrawn") == rows(
         settings, "SELECT count(*) FROM polygon WHERE NOT withdrawn"
     )
+    newest = work.folder / f"release/{max(work.released)}"
+    written = {path.name: path.read_bytes() for path in newest.iterdir()}
+    shutil.rmtree(newest)
+    make_release(settings, work.folder / "release")
+    assert {path.name: path.read_bytes() for path in newest.iterdir()} == written

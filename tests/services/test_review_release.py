@@ -8,9 +8,12 @@ from outline_files import outlines, registry, write
 from sealwatch.publish.database import connect
 from sealwatch.publish.enrich import enrich
 from sealwatch.publish.load import load
+from sealwatch.publish.public import published_columns
 from sealwatch.publish.registries import load_registries
-from sealwatch.publish.release import make_release, published_columns
+from sealwatch.publish.release import make_release
 from sealwatch.publish.review import ReviewError, decide, history, main, queue
+
+PACKAGE = "newly_sealed.gpkg"
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def test_command_line(database, loaded, capsys):
     assert "unknown polygon nowhere" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("table", ["review", "release", "release_polygon"])
+@pytest.mark.parametrize("table", ["review", "release", "release_polygon", "release_generalised"])
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {0} SET {1} = {1}", "TRUNCATE {} CASCADE"])
 def test_the_database_refuses_to_rewrite_history(database, loaded, tmp_path, table, statement):
     decide(database, loaded, "accepted", "ana")
@@ -89,17 +92,20 @@ def test_releases_are_numbered_and_made_only_for_a_difference(database, loaded, 
     assert (first.number, first.new, first.polygons) == (1, True, 5)
     assert (again.number, again.new, again.polygons) == (1, False, 5)
 
-    bytes_of_first = first.package.read_bytes()
+    bytes_of_first = (first.folder / PACKAGE).read_bytes()
     decide(database, loaded[5:6], "corrected", "ana", correction={"to_class": "Industrial"})
     decide(database, loaded[:1], "rejected", "ana")
     second = make_release(database, folder)
     assert (second.number, second.new, second.polygons) == (2, True, 5)
-    assert first.package.read_bytes() == bytes_of_first
+    assert (first.folder / PACKAGE).read_bytes() == bytes_of_first
 
-    frame = gpd.read_file(second.package).set_index("polygon_id")
+    frame = gpd.read_file(second.folder / PACKAGE).set_index("polygon_id")
     assert sorted(frame.index) == loaded[1:6]
     assert frame.loc[loaded[5], "transition"].endswith(" to Industrial")
-    assert list(gpd.read_file(second.package).columns) == [*published_columns(["cadastre"]), "geometry"]
+    assert list(gpd.read_file(second.folder / PACKAGE).columns) == [
+        *published_columns(["cadastre"]),
+        "geometry",
+    ]
     with connect(database) as connection:
         kept = connection.execute("SELECT count(*) FROM release_polygon WHERE release = 1").fetchone()
     assert kept == (5,)

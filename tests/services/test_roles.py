@@ -15,7 +15,16 @@ from sealwatch.publish.review import decide, history, queue
 RULES = {"area_change_share": 0.1, "four_eyes": False}
 SECRET = ("polygon", "polygon_version", "review", "verdict", "verdict_now", "standing", "re_review", "release",
           "release_polygon", "registry", "registry_distance", "registry_polygon", "review_rule", "enrichment",
-          "polygon_generalised")  # fmt: skip
+          "polygon_generalised", "review_form", "registry_shape", "release_generalised", "schema_version",
+          "sheet_load", "desk_account", "desk_session", "desk_attempt", "decision", "sample", "sample_unit",
+          "sample_stratum", "interpretation", "unit_to_interpret")  # fmt: skip
+OID = "(SELECT oid FROM pg_class WHERE relname = 'polygon' AND relkind = 'r')::regclass"
+VIEWS = ("newly_sealed", "newly_sealed_1", "newly_sealed_generalised_5m", "releases")
+
+
+@pytest.fixture
+def database(database):
+    return database | {"generalise_m": [5.0]}
 
 
 @pytest.fixture
@@ -57,21 +66,55 @@ def refused(connection, statement):
     return True
 
 
-def test_the_service_reads_what_is_published_and_nothing_else(signed_in):
+def test_the_service_reads_the_public_views_and_nothing_else(signed_in):
     connection, names = signed_in("web", "reader")
     with connection:
-        assert connection.execute("SELECT polygon_id FROM published").fetchall() == [(names[0],)]
-        columns = [c.name for c in connection.execute("SELECT * FROM published").description]
-        assert not {"reviewer", "reason", "decided_at"} & set(columns)
+        found = connection.execute(
+            "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE nspname LIKE 'sealwatch%' AND relkind <> 'i' "
+            "AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+        ).fetchall()
+        assert sorted(name for (name,) in found) == [f"sealwatch_public.{view}" for view in VIEWS]
+        for view in VIEWS[:3]:
+            answer = connection.execute(f"SELECT * FROM sealwatch_public.{view}")
+            assert not {"reviewer", "reason", "decided_at"} & {column.name for column in answer.description}
+            assert [row[0] for row in answer] == names[:1]
         for table in SECRET:
-            assert refused(connection, f"SELECT 1 FROM {table}"), table
+            refused(connection, f"SELECT 1 FROM sealwatch.{table}")
         for statement in (
-            "INSERT INTO review (polygon_id, state, reviewer) VALUES ('x', 'accepted', 'web')",
-            "CREATE TABLE mine (a int)",
-            "SELECT refresh_verdict('{}')",
-            "UPDATE published SET sheet = ''",
+            "INSERT INTO sealwatch.review (polygon_id, state, reviewer) VALUES ('x', 'accepted', 'web')",
+            "CREATE TABLE sealwatch.mine (a int)",
+            "CREATE TABLE sealwatch_public.mine (a int)",
+            "UPDATE sealwatch_public.newly_sealed SET sheet = ''",
+            "DELETE FROM sealwatch_public.newly_sealed_1",
+            "DROP VIEW sealwatch_public.newly_sealed",
+            # Statistics of a table tell where its shapes lie.
+            f"SELECT _postgis_stats({OID}, 'geom')",
+            f"SELECT _postgis_selectivity({OID}, 'geom', 'POLYGON((0 0, 1 0, 1 1, 0 0))')",
+            f"SELECT _postgis_index_extent({OID}, 'geom')",
+            "SELECT query_to_xml('SELECT * FROM sealwatch.review', true, false, '')",
         ):
             refused(connection, statement)
+
+
+def test_the_service_can_call_no_function_of_the_schema(database, signed_in):
+    connection, _ = signed_in("web", "reader")
+    with psycopg.connect(database["dsn"], autocommit=True) as owner, connection:
+        # Beyond the closed schema: where somebody opened it by mistake, candidates still stay unknown.
+        owner.execute("GRANT USAGE ON SCHEMA sealwatch TO sealwatch_reader")
+        functions = owner.execute(
+            "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'sealwatch'::regnamespace "
+            "AND prorettype <> 'trigger'::regtype"
+        ).fetchall()
+        callable_ones = [
+            name
+            for (name,) in functions
+            if connection.execute("SELECT has_function_privilege(%s, 'EXECUTE')", [name]).fetchone()
+            == (True,)
+        ]
+        assert callable_ones == ["sealwatch.half_start(text)", "sealwatch.half_end(text)"]
+        for table in SECRET:
+            refused(connection, f"SELECT 1 FROM sealwatch.{table}")
 
 
 def test_a_reviewer_decides_under_the_own_name_and_cannot_rewrite_history(database, signed_in):

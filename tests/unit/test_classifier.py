@@ -243,34 +243,35 @@ def test_the_model_file_describes_itself_and_names_no_path(trained):
         assert b"site-packages" not in (trained / name).read_bytes()
 
 
-def test_the_same_training_gives_the_same_files(folder, tmp_path):
-    digests = []
-    for run in ("first", "second"):
-        outputs = {key: tmp_path / run / name for key, name in FILES.items()}
-        train(folder, outputs, {**SETTINGS, "epochs": 1}, threads=2)
-        digests.append([file_digest(path) for path in outputs.values()])
-    assert digests[0] == digests[1]
+def test_the_same_training_gives_the_same_files(folder, trained, tmp_path):
+    train(folder, {key: tmp_path / name for key, name in FILES.items()}, SETTINGS, threads=2)
+    for name in FILES.values():
+        assert file_digest(tmp_path / name) == file_digest(trained / name), name
 
 
-def test_training_is_the_same_for_a_seed(folder):
+def test_another_seed_trains_another_network(folder):
     patches = read_patches(folder, SATLAS_BANDS)
     chosen = np.arange(len(patches)) % PER_CLASS < 4
     probe = torch.from_numpy(patches.reflectance[:8].astype(np.float32))
     outputs = []
-    for seed in (3, 3, 4):
+    for seed in (3, 4):
         network, normalisation = fit(patches, chosen, {**SETTINGS, "epochs": 1, "seed": seed}, threads=2)
         with torch.inference_mode():
             outputs.append(network(normalisation(probe)).numpy())
-    np.testing.assert_array_equal(outputs[0], outputs[1])
-    assert not np.array_equal(outputs[0], outputs[2])
+    assert not np.array_equal(*outputs)
 
 
-@pytest.mark.parametrize("mode", ["zscore-dataset", "zscore-patch", "satlas"])
-def test_the_exported_file_equals_torch(tmp_path, mode):
+@pytest.mark.parametrize(
+    ("mode", "backbone"), [("zscore-dataset", "resnet10t"), ("zscore-patch", None), ("satlas", None)]
+)
+def test_the_exported_file_equals_torch(tmp_path, mode, backbone):
     torch.manual_seed(1)
     rng = np.random.default_rng(1)
     statistics = rng.uniform(500, 3000, 9), rng.uniform(300, 1500, 9)
-    network = build_network("resnet10t", SATLAS_BANDS, LAND_COVER_CLASSES, None)
+    # The mode changes only what stands before the network: one export of a whole one is enough.
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(9 * 64 * 64, len(LAND_COVER_CLASSES)))
+    if backbone:
+        network = build_network(backbone, SATLAS_BANDS, LAND_COVER_CLASSES, None)
     classifier = ReflectanceClassifier(Normalisation(mode, SATLAS_BANDS, *statistics), network, 1.7).eval()
     export_onnx(classifier, SATLAS_BANDS, {"bands": " ".join(SATLAS_BANDS)}, tmp_path / "m.onnx")
     assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
@@ -345,7 +346,7 @@ def test_flips_and_turns_do_not_change_the_mean_answer(folder):
 
 def test_patches_given_twice_weigh_twice(folder):
     patches = read_patches(folder, SATLAS_BANDS)
-    once = np.arange(len(patches))
+    once = np.arange(0, len(patches), 3)
     settings = {**SETTINGS, "epochs": 1}
     probe = patches.reflectance[:4]
     plain = predict_logits(*fit(patches, once, settings, threads=2), probe)

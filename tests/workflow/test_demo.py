@@ -188,9 +188,9 @@ def test_one_new_scene_lists_exactly_its_chain(demo, dry_run, capfd):
     counts = {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", text, re.M)}
     chain = """
         ingest classify mosaic month half cog spacetime change change_geoparquet evidence transition_plots cog_change
-        stac_catalogue check_grass flag_sheets load enrich service overview summary all
+        stac_catalogue check_grass flag_sheets load enrich qgis_project service overview summary all
     """
-    assert counts == dict.fromkeys(chain.split(), 1) | {"total": 21}
+    assert counts == dict.fromkeys(chain.split(), 1) | {"total": 22}
     assert set(re.findall(r"acquisition/(\w+)/(\S+)\.h5", text)) == {(tile, scene)}
     assert set(re.findall(r"month/32633/([\d-]+)\.h5", text)) == {scene[:7]}
     assert set(re.findall(r"half/32633/(\w+)\.h5", text)) == {half_of(scene[:7])}

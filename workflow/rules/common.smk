@@ -124,6 +124,41 @@ def orthophoto_of(wildcards):
         return sheets.find_sheet(ORTHOPHOTO["sheets"], wildcards.sheet, wildcards.year)
 
 
+def flights_of(wildcards):
+    """A flagged orthophoto and, where there was one, the flight before it: raster, bands, CRS and date."""
+    flag = json.loads(Path(flag_of(wildcards)).read_text())
+    years = [flag["year"]] + ([flag["earlier"]["year"]] if flag["earlier"] else [])
+    with plain_errors():
+        rows = [
+            sheets.find_sheet(ORTHOPHOTO["sheets"], flag["sheet"], y) for y in years
+        ]
+    return [
+        {
+            "raster": str(row.file),
+            "bands": list(row.bands) or ORTHOPHOTO["bands"],
+            "epsg": row.epsg,
+            "date": row.flight_date,
+        }
+        for row in rows
+    ]
+
+
+def scenes_to_review(side):
+    """Input function for the acquisitions of which one is shown `before` or `after` a sheet's changes."""
+
+    def find(wildcards):
+        flag = json.loads(Path(flag_of(wildcards)).read_text())
+        chosen = review_scenes.review_scenes(flag, INVENTORY)[side]
+        return [result(f"acquisition/{keys.scene_key(*scene)}.h5") for scene in chosen]
+
+    return find
+
+
+def review_folders(wildcards):
+    """Folders of pictures of all flagged orthophotos."""
+    return [result(f"review/{key}") for key in flagged_sheets()]
+
+
 def raster_of(wildcards):
     """File of an orthophoto; its age does not count."""
     return ancient(str(orthophoto_of(wildcards).file))

@@ -1,4 +1,5 @@
-"""Stage 6. outline/{sheet}_{year}.gpkg -> PostGIS -> publish/sealwatch.map: candidates, distances, the public service.
+"""Stage 6. outline/{sheet}_{year}.gpkg -> PostGIS -> publish/sealwatch.map: candidates, distances, the public service;
+beside it review/{sheet}_{year}/ -> publish/review.qgs: pictures and the QGIS project for reviewers.
 
 The JSON files stand for the state of the database: they hold counts and digests. `snakemake release` is run by a
 person after the review; it has no output and makes a release only when the accepted polygons differ.
@@ -85,12 +86,78 @@ rule enrich:
         "../../scripts/enrich.py"
 
 
+rule review_imagery:
+    """Sentinel-2 and orthophoto before and after the changes of one flagged sheet, for reviewers.
+
+    Only dates that may be shown are inputs, of half-years that are no longer being filled (see `review_scenes`), so
+    that a new scene leaves the pictures alone.
+    """
+    input:
+        flag=flag_of,
+        before=scenes_to_review("before"),
+        after=scenes_to_review("after"),
+        rasters=lambda w: ancient([flight["raster"] for flight in flights_of(w)]),
+        # For the footprint only: another row must not make this sheet anew.
+        index=ancient(ORTHOPHOTO["sheets"]),
+    output:
+        folder=directory(result("review/{sheet}_{year}")),
+    log:
+        result("logs/review_imagery/{sheet}_{year}.log"),
+    benchmark:
+        result("benchmarks/review_imagery/{sheet}_{year}.tsv")
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        baseline=1,
+        unclear_scl=config["sentinel2"]["unclear_scl"],
+        flights=flights_of,
+        value_range=ORTHOPHOTO["value_range"],
+    message:
+        "Pictures for the review of sheet {wildcards.sheet} {wildcards.year}"
+    script:
+        "../../scripts/review_imagery.py"
+
+
+rule qgis_project:
+    """The QGIS project for reviewers: forms on the database, pictures before and after, transition plots."""
+    input:
+        pictures=review_folders,
+        changes=per_zone("change/{zone}.gpkg"),
+    output:
+        project=result("publish/review.qgs"),
+        folder=directory(result("publish/qgis")),
+    log:
+        result("logs/publish/qgis_project.log"),
+    benchmark:
+        result("benchmarks/publish/qgis_project.tsv")
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        baseline=1,
+        registries=list(config["registries"]),
+        halves=HALVES,
+        database={key: config["database"][key] for key in ("schema", "srid")},
+        title=config["services"]["title"],
+        pg_service=config["qgis"]["pg_service"],
+    message:
+        "Writing the QGIS project for reviewers"
+    script:
+        "../../scripts/qgis_project.py"
+
+
 rule service:
-    """The view of the current release and the mapfile that serves it."""
+    """The public views and the mapfile that serves the current release."""
     input:
         state=result("publish/enrich.json"),
     output:
         mapfile=result("publish/sealwatch.map"),
+        current=result("publish/sealwatch.release.json"),
     log:
         result("logs/publish/service.log"),
     benchmark:
@@ -125,7 +192,9 @@ rule release:
         runtime=30,
     params:
         folder=result("release"),
+        mapfile=result("publish/sealwatch.map"),
         database=config["database"],
+        services=config["services"],
     message:
         "Making a release of the accepted polygons"
     script:

@@ -41,3 +41,7 @@ class DatabaseError(SealwatchError):
 
 class ServiceError(SealwatchError):
     """A web service could not be started or does not answer as it must."""
+
+
+class ReleaseError(SealwatchError):
+    """The folder of a release is not what was released."""

@@ -10,6 +10,11 @@ import yaml
 
 from .errors import ConfigError
 
+DEFAULTS = Path("config/config.yaml")
+"""Configuration that others are merged into, below the working directory."""
+
+SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """Read a YAML mapping.
@@ -26,6 +31,31 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: must hold keys and values, not {type(value).__name__}")
     return value
+
+
+def merged(files: Iterable[str | Path]) -> dict[str, Any]:
+    """Configuration files merged as Snakemake merges them, and checked.
+
+    Args:
+        files: in order; values of later files win, key by key.
+
+    Raises:
+        ConfigError: a file cannot be read, or a key is at fault.
+    """
+    names = list(files)
+    config: dict[str, Any] = {}
+    for name in names:
+        _merge(config, read_yaml(name))
+    check(config, SCHEMA, names)
+    return config
+
+
+def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
 
 
 def _holds(tree: Any, keys: Iterable[Any]) -> bool:

@@ -47,10 +47,19 @@ def read_vector(
 
 
 def write_geopackage(
-    path: str | Path, frame: gpd.GeoDataFrame, layer: str, geometry_type: str = "Polygon"
+    path: str | Path, frame: gpd.GeoDataFrame, layer: str, geometry_type: str = "Polygon", **options: Any
 ) -> None:
-    """Write a GeoPackage of one layer through a temporary file; equal features give equal bytes."""
-    write_geopackage_layers(path, {layer: (frame, geometry_type)})
+    """Write a GeoPackage of one layer through a temporary file; equal features give equal bytes.
+
+    Args:
+        path: target.
+        frame: features.
+        layer: name of the layer.
+        geometry_type: of all features.
+        options: further arguments of `pyogrio.write_dataframe`, such as `layer_options`.
+    """
+    with atomic_path(path) as part:
+        append_to_geopackage(part, frame, layer, geometry_type, **options)
 
 
 def write_geopackage_layers(
@@ -68,7 +77,11 @@ def write_geopackage_layers(
 
 
 def append_to_geopackage(
-    path: str | Path, frame: gpd.GeoDataFrame | pd.DataFrame, layer: str, geometry_type: str | None
+    path: str | Path,
+    frame: gpd.GeoDataFrame | pd.DataFrame,
+    layer: str,
+    geometry_type: str | None,
+    **options: Any,
 ) -> None:
     """Add features to a layer of a GeoPackage, which is made where it is absent, as is the layer."""
     import pyogrio
@@ -85,6 +98,7 @@ def append_to_geopackage(
             geometry_type=geometry_type,
             append=known,
             dataset_options=None if known else {"VERSION": "1.2"},  # later ones draw warnings from older GDAL
+            **options,
         )
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

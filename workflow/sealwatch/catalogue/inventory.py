@@ -15,9 +15,10 @@ import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from ..keys import WILDCARD_CONSTRAINTS, month_of, zone_of_tile
+from ..keys import WILDCARD_CONSTRAINTS, half_of, month_of, zone_of_tile
 
 _SCENE_FILE = re.compile("({date})_({platform})\\.json".format(**WILDCARD_CONSTRAINTS))
 
@@ -35,6 +36,19 @@ class Inventory:
     scenes: list[tuple[str, str, str]] = field(default_factory=list)
     tiles_of_mosaic: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
     mosaics_of_month: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
+
+    @cached_property
+    def halves_of_tile(self) -> dict[str, dict[str, list[tuple[str, str, str]]]]:
+        """Scenes by tile and half-year."""
+        found: dict[str, dict[str, list[tuple[str, str, str]]]] = {}
+        for scene in self.scenes:
+            found.setdefault(scene[0], {}).setdefault(half_of(scene[1]), []).append(scene)
+        return found
+
+    @cached_property
+    def newest_half(self) -> str:
+        """Half-year of the newest scene, '' without any."""
+        return max((half for halves in self.halves_of_tile.values() for half in halves), default="")
 
     def mosaics(self, zone: str) -> list[tuple[str, str]]:
         """(date, platform) of all mosaics of a zone, sorted."""

@@ -7,6 +7,7 @@ its upper left corner is that of the square moved outwards to a multiple of 60 m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, floor
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,32 @@ class Tile:
         column = _COLUMNS[(self.zone - 1) % 3][self.column - 1]
         row = _ROWS[(self.row + (0 if self.zone % 2 else 5)) % len(_ROWS)]
         return f"{self.zone:02d}{band}{column}{row}"
+
+
+def tiles_at(epsg: int, bounds: tuple[float, float, float, float]) -> list[str]:
+    """Names of the tiles of a UTM zone that touch a rectangle, sorted.
+
+    Args:
+        epsg: code of the zone.
+        bounds: west, south, east, north in metres of the zone.
+    """
+    south = epsg >= 32700
+    west, low, east, high = (floor(v / SQUARE_M) for v in bounds)
+    found = [
+        Tile(epsg % 100, south, column, row)
+        for column in range(max(west - 1, 1), min(east, 8) + 1)
+        for row in range(low, high + 2)
+    ]
+    return sorted(_name(tile) for tile in found if _touch(tile.bounds, bounds))
+
+
+@lru_cache(maxsize=1024)
+def _name(tile: Tile) -> str:
+    return tile.name
+
+
+def _touch(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def tiles_of_area(area: str | Path) -> dict[str, float]:

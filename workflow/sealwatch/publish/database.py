@@ -57,6 +57,29 @@ def identifier(name: str, key: str) -> str:
     return name
 
 
+def open_connection(settings: Mapping[str, Any]) -> psycopg.Connection:
+    """A connection in autocommit mode whose search path begins with the schema; its user closes it.
+
+    Args:
+        settings: section `database` of the configuration: `dsn_env`, `schema`, `srid`.
+
+    Raises:
+        DatabaseError: the variable is unset or the server is out of reach. Messages never hold the DSN, so no
+            password reaches a log.
+    """
+    dsn = dsn_of(settings)
+    schema = identifier(settings["schema"], "database.schema")
+    try:
+        connection = psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+        connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
+    except psycopg.Error:
+        # The driver's own message may repeat the DSN, so it is not passed on.
+        raise DatabaseError(
+            f"cannot connect to {place_of(dsn)}; start the server or correct {settings['dsn_env']}"
+        ) from None
+    return connection
+
+
 @contextmanager
 def connect(settings: Mapping[str, Any]) -> Iterator[psycopg.Connection]:
     """A connection whose search path begins with the schema; each transaction is opened by its user.
@@ -66,20 +89,11 @@ def connect(settings: Mapping[str, Any]) -> Iterator[psycopg.Connection]:
 
     Raises:
         DatabaseError: the variable is unset, the server is out of reach or refuses a statement.
-            Messages never hold the DSN, so no password reaches a log.
     """
     dsn = dsn_of(settings)
-    schema = identifier(settings["schema"], "database.schema")
-    try:
-        connection = psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
-    except psycopg.Error:
-        # The driver's own message may repeat the DSN, so it is not passed on.
-        raise DatabaseError(
-            f"cannot connect to {place_of(dsn)}; start the server or correct {settings['dsn_env']}"
-        ) from None
-    with connection:
+    schema = settings["schema"]
+    with open_connection(settings) as connection:
         try:
-            connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
             yield connection
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
             raise DatabaseError(

@@ -1,27 +1,30 @@
-"""The mapfile: the published view as WFS 2.0, 1.1 and 1.0, WMS and GeoJSON by MapServer."""
+"""The definition of the public service, written from the database: a mapfile and the number of the current release."""
 
 from __future__ import annotations
 
+import json
+import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pyproj import CRS, Transformer
+import psycopg
+from psycopg import sql
 
-from ..errors import ConfigError
-from ..files import write_text
-from .database import connect, identifier
+from ..files import write_json, write_text
+from .database import connect
+from .mapfile import Published, mapfile
 from .migrate import migrate
-from .release import LAYER, publish_view
-from .server import PATH, PG_SERVICE
+from .public import LAYER, public_schema
 
 
 def make_service(target: str | Path, services: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Make the published view ready and write the mapfile that serves it.
+    """Make the public views ready and write the definition of the service.
 
     Args:
-        target: mapfile.
-        services: section `services` of the configuration: `title`, `abstract`, `host`, `port`, `srs`.
+        target: mapfile; `release_file(target)` is written beside it.
+        services: section `services` of the configuration.
         settings: section `database` of the configuration.
 
     Raises:
@@ -29,109 +32,64 @@ def make_service(target: str | Path, services: Mapping[str, Any], settings: Mapp
         DatabaseError: the database is out of reach.
     """
     migrate(settings)
-    with connect(settings) as connection:
-        publish_view(connection)
-    write_text(target, mapfile(services, settings))
+    write_service(target, services, settings)
 
 
-def service_url(services: Mapping[str, Any]) -> str:
-    """Address of the service, e.g. `http://127.0.0.1:8080/ows`."""
-    return f"http://{services['host']}:{services['port']}{PATH}"
+def release_file(target: str | Path) -> Path:
+    """JSON file beside the mapfile with the current release and the time it was first served: pages follow it."""
+    return Path(target).with_suffix(".release.json")
 
 
-def mapfile(services: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Text of the mapfile; it names a libpq service and so holds neither host, user nor password.
+def write_service(target: str | Path, services: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Write mapfile and release file where the database holds something newer; an account that only reads may.
 
-    The sub-select is ordered by the key: without that, pages of a large answer overlap and lose features.
+    Returns:
+        True when a file changed.
+
+    Raises:
+        ConfigError: a text or CRS of `services` cannot be used.
+        DatabaseError: the database is out of reach, or its public schema has not been made.
     """
-    srid = settings["srid"]
-    schema = identifier(settings["schema"], "database.schema")
-    title = _quoted(services["title"], "services.title")
-    abstract = _quoted(services["abstract"], "services.abstract")
-    extent = " ".join(f"{value:.0f}" for value in _area_of_use(srid))
-    srs = _quoted(" ".join(dict.fromkeys([f"EPSG:{srid}", *services["srs"]])), "services.srs")
-    url = _quoted(service_url(services) + "?", "services.host")
-    about = f"""
-            "ows_title" {title}
-            "ows_abstract" {abstract}
-            "ows_keywordlist" "Land cover,Land use,Soil,soil sealing"
-            "ows_fees" "no conditions apply"
-            "ows_accessconstraints" "no limitations"
-            "ows_srs" {srs}"""
-    return f"""MAP
-    NAME "sealwatch"
-    SIZE 800 800
-    MAXSIZE 4096
-    EXTENT {extent}
-    UNITS METERS
-    PROJECTION
-        "init=epsg:{srid}"
-    END
-    WEB
-        METADATA{about}
-            "ows_onlineresource" {url}
-            "ows_enable_request" "*"
-            "ows_updatesequence" "0"
-            "wfs_namespace_prefix" "sealwatch"
-            "wfs_namespace_uri" "urn:sealwatch"
-            "wfs_getfeature_formatlist" "geojson"
-            "wfs_compute_number_matched" "true"
-            "wms_feature_info_mime_type" "text/plain"
-        END
-    END
-    OUTPUTFORMAT
-        NAME "geojson"
-        DRIVER "OGR/GEOJSON"
-        MIMETYPE "application/json; subtype=geojson; charset=utf-8"
-        FORMATOPTION "STORAGE=stream"
-        FORMATOPTION "FORM=simple"
-    END
-    LAYER
-        NAME "{LAYER}"
-        TYPE POLYGON
-        STATUS ON
-        CONNECTIONTYPE POSTGIS
-        CONNECTION "service={PG_SERVICE}"
-        PROCESSING "CLOSE_CONNECTION=DEFER"
-        DATA "geom FROM (SELECT * FROM {schema}.published ORDER BY polygon_id) AS p \
-USING UNIQUE polygon_id USING SRID={srid}"
-        PROJECTION
-            "init=epsg:{srid}"
-        END
-        METADATA{about}
-            "gml_include_items" "all"
-            "gml_featureid" "polygon_id"
-            "gml_types" "auto"
-            "gml_geometries" "geom"
-            "gml_geom_type" "multipolygon"
-            "wms_include_items" "all"
-        END
-        TEMPLATE "none"
-        CLASS
-            NAME "Newly sealed land"
-            STYLE
-                COLOR 214 39 40
-                OPACITY 55
-            END
-            STYLE
-                OUTLINECOLOR 140 0 0
-                WIDTH 1.2
-            END
-        END
-    END
-END
-"""
+    with connect(settings) as connection:
+        found = published(connection, public_schema(settings["schema"]))
+    text = mapfile(services, settings, found)
+    target, current = Path(target), release_file(target)
+    # The mapfile goes first: it must know a release before the release file sends readers there.
+    changed = not target.is_file() or target.read_text(encoding="utf-8") != text
+    if changed:
+        write_text(target, text)
+    number = found.releases[-1] if found.releases else None
+    before = json.loads(current.read_text(encoding="utf-8")) if current.is_file() else None
+    if before is None or before["release"] != number:
+        write_json(current, {"release": number, "since": int(time.time()) if before else 0})
+        changed = True
+    return changed
 
 
-def _quoted(text: str, key: str) -> str:
-    if any(character in text for character in "\"'\\\n\r[]%"):
-        raise ConfigError(f"{key}: {text!r} must be one line without quotes, backslashes, brackets and %")
-    return f'"{text}"'
+def published(connection: psycopg.Connection, schema: str) -> Published:
+    """What the public schema holds.
 
-
-def _area_of_use(srid: int) -> tuple[float, float, float, float]:
-    crs = CRS.from_epsg(srid)
-    area = crs.area_of_use
-    if area is None:
-        raise ConfigError(f"database.srid: EPSG:{srid} has no area of use; use e.g. 3794 or 32633")
-    return Transformer.from_crs(4326, crs, always_xy=True).transform_bounds(*area.bounds)
+    Args:
+        connection: connection of any account that may read the public views.
+        schema: the public schema.
+    """
+    views = [
+        row[0]
+        for row in connection.execute(
+            "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE n.nspname = %s AND c.relkind = 'v'",
+            [schema],
+        )
+    ]
+    releases = sorted(int(m[1]) for view in views if (m := re.fullmatch(rf"{LAYER}_(\d+)", view)))
+    generalised = sorted(
+        (float(m[1].replace("_", ".")), view)
+        for view in views
+        if (m := re.fullmatch(rf"{LAYER}_generalised_([\d_]+)m", view))
+    )
+    days = connection.execute(
+        sql.SQL("SELECT min(vhr_date)::text, max(vhr_date)::text FROM {}").format(
+            sql.Identifier(schema, LAYER)
+        )
+    ).fetchone()
+    return Published(tuple(releases), tuple(generalised), days if days and days[0] else None)

@@ -14,6 +14,7 @@ from pyproj.exceptions import CRSError
 
 from ..errors import ConfigError, DatabaseError
 from .database import connect
+from .public import public_schema, publish_views
 from .roles import grant_roles
 
 
@@ -25,7 +26,9 @@ def migrations() -> list[tuple[int, str, str]]:
 
 
 def migrate(settings: Mapping[str, Any]) -> int:
-    """Bring the schema and its roles to the newest version; safe to repeat and to call from several processes at once.
+    """Bring the schema, its roles and the public views to the newest version.
+
+    Safe to repeat and to call from several processes at once.
 
     Args:
         settings: section `database` of the configuration.
@@ -43,15 +46,16 @@ def migrate(settings: Mapping[str, Any]) -> int:
         connection.execute("SET LOCAL client_min_messages = warning")
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('sealwatch.migrate'))")
         connection.execute("CREATE EXTENSION IF NOT EXISTS postgis SCHEMA public")
-        connection.execute(
-            sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(settings["schema"]))
-        )
+        public = public_schema(settings["schema"])
+        for schema in (settings["schema"], public):
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
         connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_version (version int PRIMARY KEY, name text NOT NULL, "
             "digest text NOT NULL, srid int NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
         )
         version = _apply_missing(connection, srid)
-        grant_roles(connection, settings["schema"])
+        grant_roles(connection, settings["schema"], public)
+        publish_views(connection, settings)
         return version
 
 

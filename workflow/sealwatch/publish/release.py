@@ -1,4 +1,4 @@
-"""Numbered, immutable releases of the accepted polygons, and the view the services publish."""
+"""Numbered, immutable releases of the accepted polygons: frozen in the database, then written as a folder."""
 
 from __future__ import annotations
 
@@ -7,183 +7,203 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import psycopg
-import shapely
 from psycopg import sql
+from psycopg.types.json import Json
 
 from ..errors import DatabaseError
-from ..vectors import write_geopackage
-from .database import connect, identifier
+from .changelog import changelog, compare
+from .database import connect
+from .migrate import migrations
+from .public import measured_registries, publish_views, published_columns
+from .release_folder import write_folders
 from .review import ReviewError
-from .roles import grant_published
 
-LAYER = "newly_sealed"
+ABOUT = ("title", "abstract", "contact", "licence")
+"""Keys of section `services` that a release keeps as they were when it was made."""
 
-_FRONT = (
+FROZEN = (
     "polygon_id",
     "sheet",
     "vhr_date",
     "vhr_date_before",
     "period_of_change",
     "period_confirmed",
+    "change_start",
+    "change_end",
     "transition",
     "from_class",
     "to_class",
     "area_m2",
+    "distances",
+    "overlap_shares",
+    "land_use_before",
+    "municipality",
+    "probability",
+    "event_id",
+    "event_confidence",
+    "geom",
 )
-_BACK = ("probability", "event_id", "event_confidence")
+"""Columns of `release_polygon` besides the number of the release."""
 
 _FREEZE = """
 CREATE TEMP TABLE frozen ON COMMIT DROP AS
-SELECT s.polygon_id, s.sheet, s.flight_date::text AS vhr_date,
+SELECT s.polygon_id, s.sheet, s.flight_date AS vhr_date,
        coalesce(s.earlier_flight_date::text, '') AS vhr_date_before,
-       c.start_half AS period_of_change, s.confirm_half AS period_confirmed,
-       c.from_class || ' to ' || c.to_class AS transition, c.from_class, c.to_class,
-       s.area_m2, s.probability, s.event_id, s.event_confidence,
-       coalesce((SELECT jsonb_object_agg(d.registry, round(d.distance_m::numeric, 2)) FROM registry_distance d
-                 WHERE d.polygon_id = s.polygon_id AND d.evidence = s.evidence), '{}') AS distances,
-       s.geom
+       c.start_half AS period_of_change, c.confirm_half AS period_confirmed,
+       half_start(c.start_half) AS change_start, half_end(c.confirm_half) AS change_end,
+       c.from_class || ' to ' || c.to_class AS transition, c.from_class, c.to_class, s.area_m2,
+       coalesce(e.distances_m, '{}') AS distances, coalesce(e.overlap_shares, '{}') AS overlap_shares,
+       coalesce(e.land_use_before, '') AS land_use_before, coalesce(e.municipality, '') AS municipality,
+       s.probability, s.event_id, s.event_confidence, s.geom, s.evidence
 FROM standing s
 CROSS JOIN LATERAL (SELECT coalesce(s.correction->>'start_half', s.start_half) AS start_half,
+                           -- A start that a reviewer set later than the confirmation is its own confirmation.
+                           greatest(s.confirm_half, s.correction->>'start_half') AS confirm_half,
                            coalesce(s.correction->>'from_class', s.from_class) AS from_class,
                            coalesce(s.correction->>'to_class', s.to_class) AS to_class) c
+LEFT JOIN enrichment e USING (polygon_id)
 WHERE s.state IN ('accepted', 'corrected') AND s.due = '' AND NOT s.withdrawn
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A numbered release: whether this call made it, its polygons and its GeoPackage."""
+    """A numbered release: whether this call made it, its polygons and its folder."""
 
     number: int
     new: bool
     polygons: int
-    package: Path
+    folder: Path
 
 
-def make_release(settings: Mapping[str, Any], folder: str | Path) -> Release:
+def make_release(
+    settings: Mapping[str, Any], folder: str | Path, services: Mapping[str, Any] | None = None
+) -> Release:
     """Freeze the accepted polygons as the next release, unless the current one already holds exactly them.
 
-    A polygon whose evidence changed after its decision is left out until it has been looked at again.
+    One transaction makes the release, its views and the copies for small scales. A polygon whose evidence changed
+    after its decision is left out until it has been looked at again. Then the folders that are missing are made.
 
     Args:
         settings: section `database` of the configuration.
-        folder: folder that takes `{number}/newly_sealed.gpkg`.
+        folder: folder of all releases; it takes `{number}/` and `current.json`.
+        services: section `services` of the configuration, whose texts the release keeps.
 
     Raises:
         ReviewError: nothing was ever accepted while candidates wait.
-        DatabaseError: the database is out of reach, or a polygon lacks a distance.
+        DatabaseError: the database is out of reach or of an earlier version, or a polygon has not been measured.
+        ReleaseError: the folder of a release is damaged.
     """
+    about = {key: (services or {}).get(key) for key in ABOUT}
     with connect(settings) as connection:
+        _require_schema(connection)
+        # Held until the connection ends, so that no second run writes the same folder.
+        connection.execute("SELECT pg_advisory_lock(hashtext('sealwatch.release'))")
         with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(hashtext('sealwatch.release'))")
-            number, new = _freeze(connection)
-        publish_view(connection)
-        package = Path(folder) / str(number) / "newly_sealed.gpkg"
-        if not package.exists():
-            export(connection, package, settings["srid"])
+            number, new = _freeze(connection, settings, about)
+            publish_views(connection, settings)
+        write_folders(connection, Path(folder), settings)
         polygons = _one(connection, "SELECT polygons FROM release WHERE release = %s", number)
-    return Release(number, new, polygons, package)
+    return Release(number, new, polygons, Path(folder) / str(number))
 
 
-def _freeze(connection: psycopg.Connection) -> tuple[int, bool]:
-    connection.execute(_FREEZE)
-    registries = [row[0] for row in connection.execute("SELECT registry FROM registry ORDER BY registry")]
-    bare = connection.execute(
-        "SELECT polygon_id FROM frozen WHERE NOT distances ?& %s ORDER BY polygon_id LIMIT 1", [registries]
-    ).fetchone()
-    if bare:
+def _require_schema(connection: psycopg.Connection) -> None:
+    """A publisher may not migrate, so an earlier schema is named here."""
+    found, needed = _one(connection, "SELECT max(version) FROM schema_version"), migrations()[-1][0]
+    if found < needed:
         raise DatabaseError(
-            f"polygon {bare[0]} has no distance to every registry; run the workflow, then release"
+            f"the database has version {found} of the schema, this Sealwatch needs {needed}; "
+            "run snakemake --forcerun load, then release"
         )
+
+
+def _freeze(
+    connection: psycopg.Connection, settings: Mapping[str, Any], about: Mapping[str, Any]
+) -> tuple[int, bool]:
+    # Tables without statistics, as after the first load, mislead the planner into loops over all pairs.
+    connection.execute("SET LOCAL enable_nestloop = off")
+    connection.execute(_FREEZE)
+    connection.execute("ANALYZE frozen")
+    registries = measured_registries(connection)
+    tolerances = sorted(float(value) for value in settings.get("generalise_m", ()))
+    _require_measured(connection, registries, tolerances)
     digest, count = connection.execute(
-        "SELECT encode(sha256(convert_to(coalesce(string_agg(md5(f::text), '' ORDER BY polygon_id), ''), "
-        "'UTF8')), 'hex'), count(*) FROM frozen f"
+        sql.SQL(
+            "SELECT encode(sha256(convert_to(coalesce(string_agg(md5(ROW({})::text), '' ORDER BY polygon_id), ''), "
+            "'UTF8')), 'hex'), count(*) FROM frozen"
+        ).format(_names(FROZEN))
     ).fetchone() or ("", 0)
+    columns = published_columns(registries)
     current = connection.execute(
-        "SELECT release, digest, registries FROM release ORDER BY release DESC LIMIT 1"
+        "SELECT release, digest, columns, generalise_m FROM release ORDER BY release DESC LIMIT 1"
     ).fetchone()
-    if current and current[1:] == (digest, registries):
+    if current and current[1:] == (digest, columns, tolerances):
         return current[0], False
     waiting = _one(connection, "SELECT count(*) FROM standing WHERE due <> ''")
     if not current and not count and waiting:
         raise ReviewError(
             f"no polygon is accepted and {waiting} wait for review; decide on them, then release"
         )
-    number = (current[0] if current else 0) + 1
+    before = current[0] if current else 0
+    number = before + 1
+    found = compare(connection, before, columns)
     connection.execute(
-        "INSERT INTO release (release, digest, polygons, registries) VALUES (%s, %s, %s, %s)",
-        [number, digest, count, registries],
+        "INSERT INTO release (release, digest, polygons, registries, columns, generalise_m, about, changes, changelog)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            number,
+            digest,
+            count,
+            registries,
+            columns,
+            tolerances,
+            Json(dict(about)),
+            found.line(),
+            changelog(found, number, _one(connection, "SELECT (now() AT TIME ZONE 'UTC')::date::text")),
+        ],
     )
-    columns = sql.SQL(", ").join(map(sql.Identifier, (*_FRONT, *_BACK, "distances", "geom")))
     connection.execute(
-        sql.SQL("INSERT INTO release_polygon (release, {0}) SELECT %s, {0} FROM frozen").format(columns),
+        sql.SQL("INSERT INTO release_polygon (release, {0}) SELECT %s, {0} FROM frozen").format(
+            _names(FROZEN)
+        ),
         [number],
+    )
+    connection.execute(
+        "INSERT INTO release_generalised (release, tolerance_m, polygon_id, geom) "
+        "SELECT %s, g.tolerance_m, polygon_id, g.geom FROM frozen f JOIN polygon_generalised g "
+        "USING (polygon_id, evidence) WHERE g.tolerance_m = ANY(%s)",
+        [number, tolerances],
     )
     return number, True
 
 
-def publish_view(connection: psycopg.Connection) -> None:
-    """Make view `published` show the current release, with one distance column per registry of that release.
-
-    Before the first release it has the columns of the loaded registries and no row. The view is replaced only
-    when its columns change, so a release does not disturb its readers.
-    """
-    found = connection.execute(
-        "SELECT unnest(registries) FROM release WHERE release = (SELECT max(release) FROM release)"
-        " UNION ALL SELECT registry FROM registry WHERE NOT EXISTS (SELECT 1 FROM release) ORDER BY 1"
-    ).fetchall()
-    registries = [row[0] for row in found]
-    present = connection.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() "
-        "AND table_name = 'published' ORDER BY ordinal_position"
-    ).fetchall()
-    if [row[0] for row in present] == [*published_columns(registries), "geom"]:
-        return
-    distances = [
-        sql.SQL("(p.distances->>{})::double precision AS {}").format(
-            sql.Literal(name), sql.Identifier(distance_column(name))
+def _require_measured(
+    connection: psycopg.Connection, registries: Sequence[str], tolerances: Sequence[float]
+) -> None:
+    """Stop at a polygon that the last run of the workflow has not measured or generalised as it is now."""
+    bare = connection.execute(
+        "SELECT polygon_id FROM frozen WHERE NOT distances ?& %s ORDER BY polygon_id LIMIT 1",
+        [list(registries)],
+    ).fetchone()
+    if bare:
+        raise DatabaseError(
+            f"polygon {bare[0]} has no distance to every registry; run the workflow, then release"
         )
-        for name in registries
-    ]
-    columns = [
-        *(sql.Identifier("p", name) for name in _FRONT),
-        *distances,
-        *(sql.Identifier("p", name) for name in (*_BACK, "release", "geom")),
-    ]
-    with connection.transaction():
-        connection.execute("DROP VIEW IF EXISTS published")
-        connection.execute(
-            sql.SQL(
-                "CREATE VIEW published AS SELECT {} FROM release_polygon p "
-                "WHERE p.release = (SELECT max(release) FROM release)"
-            ).format(sql.SQL(", ").join(columns))
+    bare = connection.execute(
+        "SELECT polygon_id, tolerance_m FROM frozen CROSS JOIN unnest(%s::float8[]) t (tolerance_m) "
+        "LEFT JOIN polygon_generalised g USING (polygon_id, tolerance_m, evidence) WHERE g.geom IS NULL "
+        "ORDER BY 1, 2 LIMIT 1",
+        [list(tolerances)],
+    ).fetchone()
+    if bare:
+        raise DatabaseError(
+            f"polygon {bare[0]} has no outline generalised by {bare[1]:g} m; run the workflow, then release"
         )
-        schema = connection.execute("SELECT current_schema()").fetchone()
-        assert schema is not None
-        grant_published(connection, schema[0])
 
 
-def distance_column(registry: str) -> str:
-    """Published column of the distance to a registry, in metres."""
-    return f"distance_{identifier(registry, 'registries')}_m"
-
-
-def published_columns(registries: Sequence[str]) -> list[str]:
-    """Attributes of the published layer in order, without the geometry."""
-    return [*_FRONT, *map(distance_column, sorted(registries)), *_BACK, "release"]
-
-
-def export(connection: psycopg.Connection, target: Path, srid: int) -> None:
-    """Write the current release as a GeoPackage with layer `newly_sealed`."""
-    cursor = connection.execute("SELECT * FROM published ORDER BY polygon_id")
-    names = [column.name for column in cursor.description or ()][:-1]
-    rows = cursor.fetchall()
-    shapes = shapely.from_wkb([row[-1] for row in rows])
-    data = {name: [row[i] for row in rows] for i, name in enumerate(names)}
-    frame = gpd.GeoDataFrame(data, geometry=gpd.GeoSeries(shapes, crs=srid), crs=srid)
-    write_geopackage(target, frame, LAYER, "MultiPolygon")
+def _names(columns: Sequence[str]) -> sql.Composable:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
 def _one(connection: psycopg.Connection, query: str, *values: Any) -> Any:

@@ -7,29 +7,24 @@ import getpass
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, LiteralString, get_args
+from typing import Any
 
-import psycopg
 import shapely
-from psycopg import errors
-from psycopg.rows import dict_row
-from psycopg.types.json import Json
 from shapely.geometry.base import BaseGeometry
 
 from ..errors import SealwatchError
-from ..keys import LAND_COVER_CLASSES
 from ..vectors import read_vector
 from .database import connect
-
-State = Literal["candidate", "accepted", "rejected", "corrected"]
-"""What the latest decision on a polygon says; a polygon without one is a candidate."""
-
-CORRECTABLE = ("from_class", "to_class", "start_half")
-"""Attributes a reviewer may correct."""
-
-
-class ReviewError(SealwatchError):
-    """A decision names an unknown polygon or state, or lacks its reviewer or correction, or came too late."""
+from .decisions import (
+    CORRECTABLE,
+    ReviewError,
+    State,
+    append_confirmation,
+    append_decision,
+    append_undo,
+    decisions,
+    waiting,
+)
 
 
 def decide(
@@ -65,38 +60,9 @@ def decide(
             correction that does not fit the state or the polygon.
         DatabaseError: the database is out of reach.
     """
-    if state not in get_args(State):
-        raise ReviewError(f"unknown state {state!r}; use one of {', '.join(get_args(State))}")
-    if not reviewer.strip():
-        raise ReviewError("a decision needs its reviewer's name")
-    if (state == "corrected") != bool(correction or outline):
-        raise ReviewError("state 'corrected', and no other, needs a correction")
-    unknown = sorted(set(correction or ()) - set(CORRECTABLE))
-    if unknown:
-        raise ReviewError(f"{unknown[0]} cannot be corrected; use {', '.join(CORRECTABLE)}")
-    for key in ("from_class", "to_class"):
-        if (correction or {}).get(key, LAND_COVER_CLASSES[0]) not in LAND_COVER_CLASSES:
-            raise ReviewError(f"{key} is none of the classes {', '.join(LAND_COVER_CLASSES)}")
-    wanted = sorted(set(polygon_ids))
-    if outline is not None and len(wanted) != 1:
-        raise ReviewError("a corrected outline belongs to exactly one polygon")
     with connect(settings) as connection:
-        _require(connection, wanted)
-        return _append(
-            connection,
-            "SELECT t.id, %s, %s, %s, %s::jsonb, ST_Multi(ST_Transform(CASE ST_SRID(o.geom) "
-            "WHEN 0 THEN ST_SetSRID(o.geom, ST_SRID(p.geom)) ELSE o.geom END, ST_SRID(p.geom))), t.seen "
-            "FROM unnest(%s::text[], %s::text[]) t (id, seen) JOIN polygon p ON p.polygon_id = t.id, "
-            "(SELECT ST_GeomFromEWKB(%s)) o (geom) ORDER BY t.id",
-            [
-                state,
-                reviewer.strip(),
-                reason,
-                Json(dict(correction or {})) if state == "corrected" else None,
-                wanted,
-                [(seen or {}).get(polygon) for polygon in wanted],
-                None if outline is None else shapely.to_wkb(outline, include_srid=True),
-            ],
+        return append_decision(
+            connection, polygon_ids, state, reviewer, reason, correction, outline=outline, seen=seen
         )
 
 
@@ -109,48 +75,22 @@ def confirm(settings: Mapping[str, Any], polygon_ids: Sequence[str], reviewer: s
         ReviewError: an unknown polygon, or one that nobody has decided on.
         DatabaseError: the database is out of reach.
     """
-    wanted = sorted(set(polygon_ids))
     with connect(settings) as connection:
-        _require(connection, wanted)
-        return _append(
-            connection,
-            "SELECT v.polygon_id, r.state, %s, %s, r.correction, r.corrected_geom, NULL FROM verdict v "
-            "JOIN review r USING (review_id) WHERE v.polygon_id = ANY(%s) AND v.state <> 'candidate' "
-            "ORDER BY v.polygon_id",
-            [reviewer.strip(), reason, wanted],
-            len(wanted),
-        )
+        return append_confirmation(connection, polygon_ids, reviewer, reason)
 
 
-def _require(connection: psycopg.Connection, wanted: list[str]) -> None:
-    missing = connection.execute(
-        "SELECT id FROM unnest(%s::text[]) id WHERE id NOT IN (SELECT polygon_id FROM polygon "
-        "WHERE polygon_id = ANY(%s)) ORDER BY id LIMIT 1",
-        [wanted, wanted],
-    ).fetchone()
-    if missing:
-        raise ReviewError(f"unknown polygon {missing[0]}; list the queue to see the ids")
+def undo(settings: Mapping[str, Any], polygon_id: str, reviewer: str, reason: str = "") -> int:
+    """Take back the latest decision on a polygon, by its own reviewer, by a new row of the history.
 
+    What stood before stands again, with its reviewer and the version it was made on; repeated, the decision before
+    is taken back. Returns the number of rows written.
 
-def _append(
-    connection: psycopg.Connection, select: LiteralString, values: list[Any], expected: int | None = None
-) -> int:
-    try:
-        with connection.transaction():
-            written = connection.execute(
-                "INSERT INTO review (polygon_id, state, reviewer, reason, correction, corrected_geom, evidence) "
-                + select,
-                values,
-            ).rowcount
-            if expected is not None and written != expected:
-                raise ReviewError(f"{expected - written} polygon(s) have no decision to confirm")
-    except (
-        errors.ObjectNotInPrerequisiteState,
-        errors.CheckViolation,
-        errors.InvalidParameterValue,
-    ) as error:
-        raise ReviewError(f"{str(error).splitlines()[0]}; nothing was written") from error
-    return written
+    Raises:
+        ReviewError: an unknown polygon, one that nobody has decided on, or another person's decision.
+        DatabaseError: the database is out of reach.
+    """
+    with connect(settings) as connection:
+        return append_undo(connection, polygon_id, reviewer, reason)
 
 
 def queue(settings: Mapping[str, Any], limit: int | None = None) -> list[dict[str, Any]]:
@@ -160,12 +100,8 @@ def queue(settings: Mapping[str, Any], limit: int | None = None) -> list[dict[st
     `transition`, `area`, `place`, `vanished`, `returned`, or `evidence` where the earlier version was not kept)
     or `second reviewer`. View `re_review` of the database holds both versions.
     """
-    with connect(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
-            "SELECT polygon_id, due, cause, state, from_class, to_class, start_half, area_m2, probability, "
-            "earlier_known, evidence FROM standing WHERE due <> '' ORDER BY polygon_id LIMIT %s",
-            [limit],
-        ).fetchall()
+    with connect(settings) as connection:
+        return waiting(connection, limit=limit)
 
 
 def history(settings: Mapping[str, Any], polygon_id: str) -> list[dict[str, Any]]:
@@ -174,18 +110,12 @@ def history(settings: Mapping[str, Any], polygon_id: str) -> list[dict[str, Any]
     Raises:
         ReviewError: there is no such polygon.
     """
-    with connect(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
-        if not cursor.execute("SELECT 1 FROM polygon WHERE polygon_id = %s", [polygon_id]).fetchone():
-            raise ReviewError(f"unknown polygon {polygon_id}; list the queue to see the ids")
-        return cursor.execute(
-            "SELECT decided_at, state, reviewer, reason, correction, corrected_geom IS NOT NULL AS redrawn, "
-            "evidence FROM review WHERE polygon_id = %s ORDER BY review_id",
-            [polygon_id],
-        ).fetchall()
+    with connect(settings) as connection:
+        return decisions(connection, polygon_id)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line: `python -m sealwatch.publish.review list|history|accept|reject|correct|confirm`."""
+    """Command line: `python -m sealwatch.publish.review list|history|accept|reject|correct|confirm|undo`."""
     chosen = _parser().parse_args(arguments)
     settings = {"dsn_env": chosen.dsn_env, "schema": chosen.schema}
     try:
@@ -209,8 +139,11 @@ def _run(chosen: argparse.Namespace, settings: Mapping[str, Any]) -> Iterator[st
         for row in history(settings, chosen.polygon):
             changes = [f"{key}={value}" for key, value in (row["correction"] or {}).items()]
             changes += ["outline"] if row["redrawn"] else []
-            words = [row["state"], row["reviewer"], row["reason"], *changes]
+            words = ["undo, back to"] if row["undo"] else []
+            words += [row["state"], row["reviewer"], row["reason"], *changes]
             yield "  ".join([f"{row['decided_at']:%Y-%m-%d %H:%M:%S%z}", *words])
+    elif chosen.action == "undo":
+        yield f"{undo(settings, chosen.polygon, chosen.reviewer, chosen.reason)} taken back"
     elif chosen.action == "correct":
         values = {key: getattr(chosen, key) for key in CORRECTABLE if getattr(chosen, key)}
         outline = _outline(chosen.outline) if chosen.outline else None
@@ -246,14 +179,16 @@ def _parser() -> argparse.ArgumentParser:
     texts = {
         "confirm": "the same decision by a second person",
         "correct": "accept with other attributes or outline",
+        "undo": "take back one's own latest decision",
     }
-    for name in ("accept", "reject", "confirm", "correct"):
+    for name in ("accept", "reject", "confirm", "correct", "undo"):
         action = actions.add_parser(name, help=texts.get(name))
-        if name == "correct":
+        if name in ("correct", "undo"):
             action.add_argument("polygon")
-            for key in CORRECTABLE:
+            for key in CORRECTABLE if name == "correct" else ():
                 action.add_argument("--" + key.replace("_", "-"))
-            action.add_argument("--outline", type=Path, help="vector file with the one right polygon")
+            if name == "correct":
+                action.add_argument("--outline", type=Path, help="vector file with the one right polygon")
         else:
             which = action.add_mutually_exclusive_group(required=True)
             which.add_argument("polygon", nargs="*", default=[])

@@ -12,27 +12,39 @@ import psycopg
 from psycopg import sql
 
 from .database import identifier
+from .sampling.rights import grant_sampling
 
-ROLES = ("reader", "reviewer", "desk", "publisher")
+ROLES = ("reader", "reviewer", "desk", "publisher", "interpreter")
 """Endings of the roles' names; the schema is their beginning."""
 
-_DECISION = "polygon_id, state, reviewer, reason, correction, corrected_geom, evidence"
+_DECISION = "polygon_id, state, reviewer, reason, correction, corrected_geom, evidence, undoes"
 _REVIEWED = (
-    "polygon, polygon_version, review, review_rule, verdict, standing, re_review, registry, registry_polygon, "
-    "registry_distance, enrichment, polygon_generalised, release, release_polygon, schema_version"
+    "polygon, polygon_version, review, decision, review_rule, verdict, verdict_tally, standing, re_review, registry, "
+    "registry_polygon, registry_distance, enrichment, polygon_generalised, release, release_polygon, "
+    "release_generalised, schema_version"
 )
 _RELEASED = (
     "standing, registry, registry_distance, enrichment, polygon_generalised, release, release_polygon, "
-    "schema_version"
+    "release_generalised, schema_version"
 )
 
 _GRANTS = (
-    "GRANT USAGE ON SCHEMA {schema} TO {reader}, {reviewer}, {desk}, {publisher}",
+    # Earlier versions let these two further in.
+    "REVOKE ALL ON SCHEMA {schema} FROM {reader}",
+    "REVOKE CREATE ON SCHEMA {schema} FROM {publisher}",
+    "GRANT USAGE ON SCHEMA {schema} TO {reviewer}, {desk}, {publisher}",
     f"GRANT SELECT ON {_REVIEWED} TO {{reviewer}}, {{desk}}",
     f"GRANT INSERT ({_DECISION}) ON review TO {{reviewer}}, {{desk}}",
+    "GRANT SELECT ON review_form, registry_shape TO {reviewer}",
+    "GRANT UPDATE (decision, ground, remark, from_class, to_class, start_half, geom) ON review_form TO {reviewer}",
+    "GRANT EXECUTE ON FUNCTION seen_token(text) TO {reviewer}, {desk}",
+    "GRANT SELECT ON desk_account TO {desk}",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON desk_session TO {desk}",
+    "GRANT SELECT, INSERT, DELETE ON desk_attempt TO {desk}",
     f"GRANT SELECT ON {_RELEASED} TO {{publisher}}",
-    "GRANT INSERT ON release, release_polygon TO {publisher}",
-    "GRANT CREATE ON SCHEMA {schema} TO {publisher}",
+    "GRANT INSERT ON release, release_polygon, release_generalised TO {publisher}",
+    "GRANT USAGE ON SCHEMA {public} TO {reader}, {publisher}",
+    "GRANT CREATE ON SCHEMA {public} TO {publisher}",
 )
 
 _POLICIES = {
@@ -48,8 +60,13 @@ def role(schema: str, ending: str) -> str:
     return f"{identifier(schema, 'database.schema')}_{ending}"
 
 
-def grant_roles(connection: psycopg.Connection, schema: str) -> bool:
+def grant_roles(connection: psycopg.Connection, schema: str, public: str) -> bool:
     """Create the roles where they are missing and give them their rights on the tables of `schema`.
+
+    Args:
+        connection: connection of the tables' owner.
+        schema: schema of the tables.
+        public: schema of the public views, the only one that role `reader` can look into.
 
     Returns:
         False, with a note on standard error, when the roles are missing and this account may not create them;
@@ -68,7 +85,9 @@ def grant_roles(connection: psycopg.Connection, schema: str) -> bool:
         )
         return False
     for statement in _GRANTS:
-        connection.execute(sql.SQL(statement).format(schema=sql.Identifier(schema), **names))
+        connection.execute(
+            sql.SQL(statement).format(schema=sql.Identifier(schema), public=sql.Identifier(public), **names)
+        )
     present = {row[0] for row in connection.execute("SELECT policyname FROM pg_policies WHERE tablename = 'review' "
                                                     "AND schemaname = %s", [schema])}  # fmt: skip
     if not present:
@@ -76,26 +95,27 @@ def grant_roles(connection: psycopg.Connection, schema: str) -> bool:
     for name, text in _POLICIES.items():
         if name not in present:
             connection.execute(sql.SQL(f"CREATE POLICY {name} ON review {text}").format(**names))
-    grant_published(connection, schema)
+    grant_sampling(connection, schema, names)
     return True
 
 
-def grant_published(connection: psycopg.Connection, schema: str) -> None:
-    """Let the services read view `published`, where view and roles exist, and the publisher replace it."""
-    found = connection.execute(
-        "SELECT pg_get_userbyid(relowner) FROM pg_class JOIN pg_roles ON rolname = %s "
-        "WHERE relnamespace = %s::regnamespace AND relname = 'published'",
-        [role(schema, "reader"), schema],
-    ).fetchone()
-    if found is None:
-        return
-    publisher = role(schema, "publisher")
-    member = "SELECT 1 FROM pg_roles WHERE rolname = %s AND pg_has_role(oid, 'MEMBER')"
-    if found[0] != publisher and connection.execute(member, [publisher]).fetchone():
-        connection.execute(sql.SQL("ALTER VIEW published OWNER TO {}").format(sql.Identifier(publisher)))
-    connection.execute(
-        sql.SQL("GRANT SELECT ON published TO {}").format(sql.Identifier(role(schema, "reader")))
-    )
+def share_views(connection: psycopg.Connection, schema: str, public: str) -> None:
+    """Let the services read all views of the public schema and the publisher replace them, where the roles exist."""
+    views = connection.execute(
+        "SELECT c.relname, pg_get_userbyid(c.relowner) = w.rolname, "
+        "pg_has_role(c.relowner, 'MEMBER') AND pg_has_role(w.oid, 'MEMBER'), "
+        "has_table_privilege(r.oid, c.oid, 'SELECT') "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = %s "
+        "JOIN pg_roles w ON w.rolname = %s JOIN pg_roles r ON r.rolname = %s WHERE c.relkind = 'v'",
+        [public, role(schema, "publisher"), role(schema, "reader")],
+    ).fetchall()
+    publisher, reader = (sql.Identifier(role(schema, ending)) for ending in ("publisher", "reader"))
+    for name, handed_over, may_change, readable in views:
+        view = sql.Identifier(public, name)
+        if may_change and not handed_over:
+            connection.execute(sql.SQL("ALTER VIEW {} OWNER TO {}").format(view, publisher))
+        if may_change and not readable:
+            connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(view, reader))
 
 
 def _create(connection: psycopg.Connection, name: str) -> None:
@@ -107,5 +127,5 @@ def _create(connection: psycopg.Connection, name: str) -> None:
     except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
         return  # made by another database of the same server at this moment
     if name.endswith("_publisher"):
-        # The owner of the tables hands the published view over to this role.
+        # The owner of the tables hands the public views over to this role.
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))

@@ -1,4 +1,4 @@
-"""A web server on loopback: MapServer behind lighttpd's FastCGI, and static files with range requests."""
+"""A web server: MapServer behind lighttpd's FastCGI, other services behind its proxy, static files in ranges."""
 
 from __future__ import annotations
 
@@ -11,24 +11,17 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from psycopg.conninfo import conninfo_to_dict
 
 from ..errors import ServiceError
 from . import accounts
-
-PG_SERVICE = "sealwatch"
-"""Name of the connection in the service file that the web server hands to MapServer."""
-
-PATH = "/ows"
-"""Path of the service below host and port."""
+from .mapfile import PATH
+from .webconfig import MAPSERV, copy_definition, finds_magnet, write_lighttpd, write_mapserver
 
 ACCOUNT = "www-data"
-MAPSERV = Path("/usr/lib/cgi-bin/mapserv")
 READY_S = 20.0
 
 
@@ -41,8 +34,10 @@ class WebServer:
         port: TCP port.
         host: address to listen on.
         mapfile: served by MapServer under `/ows`; None for static files alone.
-        dsn: database the mapfile's layer reads; needed with `mapfile`.
+        dsn: database the mapfile's layers read; needed with `mapfile`.
         files: folder served under `/`, with byte ranges; None for none.
+        proxied: ports on loopback by the path they are reached under, e.g. `{"/ogc": 8082}`.
+        trusted_proxies: addresses of reverse proxies in front, whose word for the client's address is taken.
     """
 
     folder: Path
@@ -51,6 +46,8 @@ class WebServer:
     mapfile: Path | None = None
     dsn: str | None = None
     files: Path | None = None
+    proxied: Mapping[str, int] = field(default_factory=dict)
+    trusted_proxies: Sequence[str] = ()
 
     @property
     def url(self) -> str:
@@ -79,12 +76,27 @@ class WebServer:
             raise ServiceError("lighttpd is not installed: apt-get install lighttpd")
         if self.mapfile is not None and not MAPSERV.exists():
             raise ServiceError("MapServer is not installed: apt-get install cgi-mapserver")
+        if self.mapfile is not None and not finds_magnet(Path(program)):
+            raise ServiceError("lighttpd's mod_magnet is not installed: apt-get install lighttpd-modules-lua")
         if self.mapfile is not None and not self.mapfile.is_file():
             raise ServiceError(f"{self.mapfile}: no such mapfile; run the workflow first")
         self.folder.mkdir(parents=True, exist_ok=True)
         runtime = Path(tempfile.mkdtemp(prefix="sealwatch-web-"))
         account = self._account(runtime)
-        self._write_files(runtime, account)
+        if self.mapfile is not None:
+            write_mapserver(runtime, self.mapfile, self.dsn or "")
+        write_lighttpd(
+            runtime,
+            self.host,
+            self.port,
+            root=self.files.resolve() if self.files else None,
+            account=account,
+            mapserver=self.mapfile is not None,
+            proxied=self.proxied,
+            trusted_proxies=self.trusted_proxies,
+        )
+        for entry in runtime.iterdir() if account else ():
+            accounts.give(entry, account or "")
         done = subprocess.run(
             [program, "-f", str(runtime / "lighttpd.conf")],
             env={"PATH": "/usr/bin:/bin"},
@@ -114,13 +126,24 @@ class WebServer:
             end = time.monotonic() + 10
             while self._running() is not None and time.monotonic() < end:
                 time.sleep(0.02)
-        if self._state.exists():
-            runtime = Path(json.loads(self._state.read_text(encoding="utf-8"))["runtime"])
+        runtime = self._runtime()
+        if runtime is not None:
             if (runtime / "web.log").exists():
                 shutil.copyfile(runtime / "web.log", self.folder / f"web-{self.port}.log")
             shutil.rmtree(runtime, ignore_errors=True)
             self._state.unlink()
         return pid is not None
+
+    def refresh(self) -> None:
+        """Hand the files beside the mapfile, written anew since the start, to the running server."""
+        runtime = self._runtime()
+        if runtime is not None and self.mapfile is not None:
+            copy_definition(runtime, self.mapfile)
+
+    def _runtime(self) -> Path | None:
+        if not self._state.exists():
+            return None
+        return Path(json.loads(self._state.read_text(encoding="utf-8"))["runtime"])
 
     @property
     def _state(self) -> Path:
@@ -128,9 +151,9 @@ class WebServer:
 
     def _running(self) -> int | None:
         """Process id, where the process is still the lighttpd that this folder's state file speaks of."""
-        if not self._state.exists():
+        runtime = self._runtime()
+        if runtime is None:
             return None
-        runtime = Path(json.loads(self._state.read_text(encoding="utf-8"))["runtime"])
         try:
             pid = int((runtime / "lighttpd.pid").read_text())
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -146,33 +169,6 @@ class WebServer:
         if self.files is None or accounts.can_enter(ACCOUNT, self.files.resolve(), and_read=True):
             return ACCOUNT
         return None
-
-    def _write_files(self, runtime: Path, account: str | None) -> None:
-        """Write the configuration into `runtime`, where the account that serves can read it."""
-        log = runtime / "web.log"
-        lines = [
-            'server.modules = ("mod_setenv", "mod_fastcgi")',
-            f'server.document-root = "{self.files.resolve() if self.files else runtime / "empty"}"',
-            f'server.bind = "{self.host}"',
-            f"server.port = {self.port}",
-            f'server.pid-file = "{runtime / "lighttpd.pid"}"',
-            f'server.errorlog = "{log}"',
-            f'server.breakagelog = "{log}"',
-            'mimetype.assign = (".tif" => "image/tiff", ".json" => "application/json",',
-            '    "" => "application/octet-stream")',
-        ]
-        (runtime / "empty").mkdir()
-        if account:
-            lines += [f'server.username = "{account}"', f'server.groupname = "{account}"']
-        if self.mapfile is not None:
-            shutil.copyfile(self.mapfile, runtime / "sealwatch.map")
-            _write_connection(runtime, self.dsn or "")
-            (runtime / "mapserver.conf").write_text(_MAPSERVER.format(runtime=runtime), encoding="utf-8")
-            lines.append(_FASTCGI.format(path=PATH, runtime=runtime, mapserv=MAPSERV))
-        (runtime / "lighttpd.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        if account:
-            for entry in runtime.iterdir():
-                accounts.give(entry, account)
 
     def _wait(self) -> None:
         """Wait until the server answers: the capabilities where it has a mapfile, anything where not."""
@@ -205,42 +201,3 @@ def serving(server: WebServer) -> Iterator[WebServer]:
     finally:
         if started:
             server.stop()
-
-
-def _write_connection(runtime: Path, dsn: str) -> None:
-    """Write the libpq service file of a DSN, and beside it a password file where there is a password."""
-    parts = conninfo_to_dict(dsn)
-    password = parts.pop("password", None) or os.environ.get("PGPASSWORD")
-    if password:
-        passfile = runtime / "pgpass"
-        escaped = str(password).replace("\\", "\\\\").replace(":", "\\:")
-        passfile.touch(mode=0o600)
-        passfile.write_text(f"*:*:*:*:{escaped}\n", encoding="utf-8")
-        parts["passfile"] = str(passfile)
-    lines = [f"[{PG_SERVICE}]", *(f"{key}={value}" for key, value in parts.items())]
-    (runtime / "pg_service.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-_MAPSERVER = """CONFIG
-    ENV
-        MS_MAP_NO_PATH "1"
-        MS_MAPFILE "{runtime}/sealwatch.map"
-    END
-END
-"""
-
-# MS_MAP_NO_PATH keeps requests from naming a mapfile. FastCGI gives each request an environment of its own,
-# so what libpq is to find is set per request. An idle MapServer outlives the SIGTERM of its parent.
-_FASTCGI = """setenv.add-environment = ("PGSERVICEFILE" => "{runtime}/pg_service.conf")
-fastcgi.server = ("{path}" => ((
-    "bin-path" => "{mapserv}",
-    "socket" => "{runtime}/mapserv.socket",
-    "check-local" => "disable",
-    "max-procs" => 2,
-    "kill-signal" => 9,
-    "bin-copy-environment" => ("PATH"),
-    "bin-environment" => (
-        "MAPSERVER_CONFIG_FILE" => "{runtime}/mapserver.conf",
-        "MS_MAPFILE" => "{runtime}/sealwatch.map",
-    ),
-)))"""

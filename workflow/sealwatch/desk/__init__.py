@@ -1,0 +1,1 @@
+"""The review desk: a web application in which people with accounts decide on polygons."""

@@ -1,0 +1,1 @@
+"""The QGIS project for reviewers, written as XML without QGIS."""
