@@ -1,11 +1,12 @@
 """A country's inventory without its data: records of scenes and an index of orthophotos, for plans at national scale.
 
-Counts of the paper: 7 tiles, 1,532 scenes on 421 dates in 69 of 70 months, 3,257 orthophoto sheets of which 200 flagged.
+Counts of the paper: 7 tiles, 1,532 scenes on 421 dates in 69 of 70 months, 3,257 orthophotos, 200 of them flagged.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,8 +23,22 @@ from sealwatch.keys import half_range, month_range, scene_key, sheet_key, zone_o
 PERIOD = ("2020-01-01", "2025-10-31")
 EMPTY_MONTH = "2021-01"
 TILES = ("33TUL", "33TUM", "33TVL", "33TVM", "33TWL", "33TWM", "33TXM")
-SHEETS, FLAGGED = 3_257, 200
 _BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B11", "B12", "SCL")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much there is in each zone."""
+
+    tiles: tuple[str, ...]
+    passes: int
+    scenes: int
+    sheets: int
+    flagged: int
+
+
+PAPER = Size(TILES, passes=421, scenes=1_532, sheets=3_257, flagged=200)
+SMALL = Size(TILES[:2], passes=40, scenes=60, sheets=30, flagged=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,50 +47,49 @@ class Country:
 
     config_file: Path
     results: Path
-    scenes: int
+    scenes: Sequence[tuple[str, str, str]]
     dates: int
     sheets: int
-    flagged: int
+    flagged: Sequence[str]
 
 
-def build(folder: Path, times: int = 1) -> Country:
-    """Write configuration, inventory and index of a country with `times` the paper's tiles and sheets.
+def build(folder: Path, zones: int = 1, size: Size = PAPER) -> Country:
+    """Write configuration, inventory and index of a country.
 
     Args:
         folder: new folder; everything lies below it.
-        times: number of zones, each with the paper's seven tiles and its scenes.
+        zones: number of UTM zones.
+        size: of each zone.
     """
     results = folder / "results"
-    tiles = [f"{zone + 1:02d}{tile[2:]}" for zone in range(times) for tile in TILES]
-    days = _days()
-    scenes = [(tile, *days[i]) for n, tile in enumerate(tiles) for i in _passes(n % len(TILES), len(days))]
+    tiles = [f"{(32 + zone) % 60 + 1:02d}{tile[2:]}" for zone in range(zones) for tile in size.tiles]
+    days = _days(size.passes)
+    scenes = [(tile, *days[i]) for n, tile in enumerate(tiles) for i in _passes(n % len(size.tiles), size)]
     for tile, day, platform in scenes:
         write_json(results / f"inventory/{scene_key(tile, day, platform)}.json", _record(tile, day, platform))
     _write_sets(results / "inventory", scenes)
-    index = _sheets(folder / "sheets.gpkg", SHEETS * times)
-    for i in range(FLAGGED * times):
-        key = sheet_key(index["sheet"][i], int(index["year"][i]))
-        write_json(results / f"flags/{key}.json", {"earlier": None, "events": []})
+    index = _sheets(folder / "sheets.gpkg", size.sheets * zones)
     _polygons(folder, index["sheet"][0])
     config_file = folder / "config.yaml"
     config_file.write_text(yaml.safe_dump(_config(folder, tiles)))
-    return Country(config_file, results, len(scenes), len({s[1] for s in scenes}), len(index), FLAGGED * times)
+    flagged = [sheet_key(index["sheet"][i], int(index["year"][i])) for i in range(size.flagged * zones)]
+    return Country(config_file, results, scenes, len({s[1] for s in scenes}), len(index), flagged)
 
 
-def _days() -> list[tuple[str, str]]:
-    """421 passes: a day and the satellite that flew, none in one winter month."""
+def _days(passes: int) -> list[tuple[str, str]]:
+    """The passes: a day and the satellite that flew, none in one winter month."""
     first, last = map(date.fromisoformat, PERIOD)
     every = [first + timedelta(n) for n in range((last - first).days + 1)]
     usable = [d.isoformat() for d in every if d.isoformat()[:7] != EMPTY_MONTH]
-    chosen = [usable[i] for i in np.linspace(0, len(usable) - 1, 421).round().astype(int)]
+    chosen = [usable[i] for i in np.linspace(0, len(usable) - 1, passes).round().astype(int)]
     return [(day, ("S2A", "S2B")[n % 2]) for n, day in enumerate(chosen)]
 
 
-def _passes(tile: int, days: int) -> list[int]:
-    """Which of the passes saw a tile: 1,532 over the seven tiles, each pass seen by one tile at least."""
-    share = [219, 219, 219, 219, 219, 219, 218][tile]
-    own = set(range(tile, days, len(TILES)))
-    others = np.random.default_rng(tile).permutation([i for i in range(days) if i not in own])
+def _passes(tile: int, size: Size) -> list[int]:
+    """Which of the passes saw a tile: the zone's scenes shared evenly, each pass seen by one tile at least."""
+    share = size.scenes // len(size.tiles) + (tile < size.scenes % len(size.tiles))
+    own = set(range(tile, size.passes, len(size.tiles)))
+    others = np.random.default_rng(tile).permutation([i for i in range(size.passes) if i not in own])
     return sorted(own | set(others[: share - len(own)].tolist()))
 
 
@@ -105,7 +119,9 @@ def _record(tile: str, day: str, platform: str) -> dict[str, Any]:
 def _write_sets(inventory: Path, scenes: list[tuple[str, str, str]]) -> None:
     members: dict[tuple[str, str], list[str]] = {}
     for tile, day, platform in scenes:
-        members.setdefault((zone_of_tile(tile), f"{day}_{platform}"), []).append(scene_key(tile, day, platform))
+        members.setdefault((zone_of_tile(tile), f"{day}_{platform}"), []).append(
+            scene_key(tile, day, platform)
+        )
     for (zone, name), keys in members.items():
         write_json(inventory / zone / f"{name}.json", {"scenes": sorted(keys)})
     for zone in {zone for zone, _ in members}:
@@ -123,7 +139,10 @@ def _sheets(path: Path, count: int) -> gpd.GeoDataFrame:
             "flight_date": ["2024-06-01"] * count,
             "path": [f"orthophotos/S{i:06d}.tif" for i in number],
         },
-        geometry=[box(x, y, x + 2250, y + 3000) for x, y in zip(number % 60 * 2250, number // 60 * 3000, strict=True)],
+        geometry=[
+            box(x, y, x + 2250, y + 3000)
+            for x, y in zip(number % 60 * 2250, number // 60 * 3000, strict=True)
+        ],
         crs=3794,
     )
     frame.to_file(path, layer="sheets")
@@ -138,11 +157,15 @@ def _polygons(folder: Path, sheet: str) -> None:
     """Training polygons on one sheet, and an area of interest."""
     names = ["sealed", "low_vegetation", "medium_high_vegetation"]
     shapes = [box(100 * i, 0, 100 * i + 50, 50) for i in range(3)]
-    gpd.GeoDataFrame({"class": names, "sheet": [sheet] * 3, "year": [2024] * 3}, geometry=shapes, crs=3794).to_file(
-        folder / "training_polygons.gpkg", layer="training_polygons"
-    )
+    gpd.GeoDataFrame(
+        {"class": names, "sheet": [sheet] * 3, "year": [2024] * 3}, geometry=shapes, crs=3794
+    ).to_file(folder / "training_polygons.gpkg", layer="training_polygons")
     (folder / "model.onnx").touch()
-    area = {"type": "Feature", "properties": {}, "geometry": json.loads(gpd.GeoSeries([box(13, 45, 16, 47)]).to_json())}
+    area = {
+        "type": "Feature",
+        "properties": {},
+        "geometry": json.loads(gpd.GeoSeries([box(13, 45, 16, 47)]).to_json()),
+    }
     (folder / "area.geojson").write_text(json.dumps(area))
 
 
