@@ -17,8 +17,8 @@ import numpy as np
 import yaml
 from shapely.geometry import box
 
-from sealwatch.files import write_json
-from sealwatch.keys import half_range, month_range, scene_key, sheet_key, zone_of_tile
+from sealwatch.files import write_json, write_json_if_changed
+from sealwatch.keys import month_range, scene_key, sheet_key, zone_of_tile
 
 PERIOD = ("2020-01-01", "2025-10-31")
 EMPTY_MONTH = "2021-01"
@@ -43,14 +43,43 @@ SMALL = Size(TILES[:2], passes=40, scenes=60, sheets=30, flagged=4)
 
 @dataclass(frozen=True, slots=True)
 class Country:
-    """What a generated country holds: its configuration file and the counts."""
+    """What a generated country holds: configuration file, (tile, date, platform) of its scenes, orthophotos."""
 
     config_file: Path
     results: Path
     scenes: Sequence[tuple[str, str, str]]
-    dates: int
     sheets: int
     flagged: Sequence[str]
+
+    @property
+    def dates(self) -> int:
+        """Number of dates."""
+        return len({day for _, day, _ in self.scenes})
+
+    def write_flags(self) -> None:
+        """Flag the orthophotos as if change had been found on them."""
+        zone = zone_of_tile(self.scenes[0][0])
+        for key in self.flagged:
+            sheet, year = key.split("_")
+            event = {
+                "event_id": f"{zone}-{key}",
+                "start_half": "2022H1",
+                "confirm_half": "2023H1",
+                "bounds": [500_000, 5_100_000, 500_640, 5_100_640],
+                "epsg": int(zone),
+            }
+            flag = {"sheet": sheet, "year": int(year), "earlier": None, "events": [event]}
+            write_json(self.results / f"flags/{key}.json", flag)
+
+    def add_scene(self) -> tuple[str, str, str]:
+        """Add one scene of the first tile on a day of its own to the inventory; returns its key."""
+        taken = {day for _, day, _ in self.scenes}
+        last = date.fromisoformat(PERIOD[1])
+        days = ((last - timedelta(n)).isoformat() for n in range(len(taken) + 1))
+        scene = (self.scenes[0][0], next(day for day in days if day not in taken), "S2C")
+        _write_scenes(self.results / "inventory", [scene])
+        _write_sets(self.results / "inventory", [*self.scenes, scene])
+        return scene
 
 
 def build(folder: Path, zones: int = 1, size: Size = PAPER) -> Country:
@@ -65,15 +94,14 @@ def build(folder: Path, zones: int = 1, size: Size = PAPER) -> Country:
     tiles = [f"{(32 + zone) % 60 + 1:02d}{tile[2:]}" for zone in range(zones) for tile in size.tiles]
     days = _days(size.passes)
     scenes = [(tile, *days[i]) for n, tile in enumerate(tiles) for i in _passes(n % len(size.tiles), size)]
-    for tile, day, platform in scenes:
-        write_json(results / f"inventory/{scene_key(tile, day, platform)}.json", _record(tile, day, platform))
+    _write_scenes(results / "inventory", scenes)
     _write_sets(results / "inventory", scenes)
     index = _sheets(folder / "sheets.gpkg", size.sheets * zones)
     _polygons(folder, index["sheet"][0])
     config_file = folder / "config.yaml"
     config_file.write_text(yaml.safe_dump(_config(folder, tiles)))
     flagged = [sheet_key(index["sheet"][i], int(index["year"][i])) for i in range(size.flagged * zones)]
-    return Country(config_file, results, scenes, len({s[1] for s in scenes}), len(index), flagged)
+    return Country(config_file, results, scenes, len(index), flagged)
 
 
 def _days(passes: int) -> list[tuple[str, str]]:
@@ -116,18 +144,23 @@ def _record(tile: str, day: str, platform: str) -> dict[str, Any]:
     }
 
 
-def _write_sets(inventory: Path, scenes: list[tuple[str, str, str]]) -> None:
+def _write_scenes(inventory: Path, scenes: Sequence[tuple[str, str, str]]) -> None:
+    for scene in scenes:
+        write_json(inventory / f"{scene_key(*scene)}.json", _record(*scene))
+
+
+def _write_sets(inventory: Path, scenes: Sequence[tuple[str, str, str]]) -> None:
     members: dict[tuple[str, str], list[str]] = {}
     for tile, day, platform in scenes:
         members.setdefault((zone_of_tile(tile), f"{day}_{platform}"), []).append(
             scene_key(tile, day, platform)
         )
     for (zone, name), keys in members.items():
-        write_json(inventory / zone / f"{name}.json", {"scenes": sorted(keys)})
+        write_json_if_changed(inventory / zone / f"{name}.json", {"scenes": sorted(keys)})
     for zone in {zone for zone, _ in members}:
         for month in month_range(*PERIOD):
             found = sorted(name for z, name in members if z == zone and name.startswith(month))
-            write_json(inventory / zone / f"{month}.json", {"mosaics": found})
+            write_json_if_changed(inventory / zone / f"{month}.json", {"mosaics": found})
 
 
 def _sheets(path: Path, count: int) -> gpd.GeoDataFrame:
@@ -182,6 +215,3 @@ def _config(folder: Path, tiles: list[str]) -> dict[str, Any]:
             "training_polygons": str(folder / "training_polygons.gpkg"),
         },
     }
-
-
-HALVES = tuple(half_range(*PERIOD))
