@@ -1,4 +1,4 @@
-"""Plans for a country: the paper's inventory, and what Snakemake lists for a small one from nothing to one new scene."""
+"""Plans for a country: the paper's inventory, and what Snakemake lists for a small one, to the last new scene."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(900)
 
 ONE_SCENE = """
     ingest classify mosaic month half change evidence spacetime stac_catalogue check_grass flag_sheets summary
-""".split()
+""".split()  # noqa: SIM905
 
 
 @pytest.fixture(scope="module")
