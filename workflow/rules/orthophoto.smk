@@ -2,7 +2,7 @@
 beside it training/{sheet}_{year}.h5 -> models/forest.npz.
 
 The checkpoint `flag_sheets` cuts off everything below it: unchanged flags leave every later job alone. While it is
-pending, a plan lists of what lies below it only what has another reason to run (see `flags_folder`).
+pending, a plan ends there: what lies below is looked at once it has run (see `flags_folder`).
 """
 
 
