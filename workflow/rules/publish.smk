@@ -126,7 +126,7 @@ rule qgis_project:
     """The QGIS project for reviewers: forms on the database, pictures before and after, transition plots."""
     input:
         pictures=review_folders,
-        changes=per_zone("change/{zone}.gpkg"),
+        changes=settled_changes,
     output:
         project=result("publish/review.qgs"),
         folder=directory(result("publish/qgis")),
