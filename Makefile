@@ -44,8 +44,8 @@ stop: ## stop the demo's services
 catalogue: ## refresh the inventory of scenes (CONFIG=my.yaml)
 	@$(SNAKEMAKE) catalogue --cores 1 --configfile $(CONFIG)
 
-plan: ## show what a run would do
-	@$(SNAKEMAKE) -n --configfile $(CONFIG)
+plan: ## show what a run would do, why, and how long it will take (CONFIG=my.yaml)
+	@PYTHONPATH=workflow $(PYTHON) -m sealwatch.plan --configfile $(CONFIG)
 
 run: ## run the workflow on this machine
 	@$(SNAKEMAKE) --cores $(CORES) --configfile $(CONFIG)

@@ -30,9 +30,16 @@ class Plan:
 
 def dry_run(country: Country, *options: str) -> Plan:
     """`snakemake -n` with the table of jobs only, in a process of its own."""
-    text, seconds, cpu_s, peak_mib = _snakemake(country, "-n", "--quiet", "rules", *options)
+    text, *used = _snakemake(country, "-n", "--quiet", "rules", *options)
     jobs = {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", text, re.M)}
-    return Plan(jobs, seconds, cpu_s, peak_mib, text)
+    return Plan(jobs, *used, text)
+
+
+def make_plan(country: Country) -> Plan:
+    """`make plan`, in a process of its own."""
+    text, *used = _run(country, "sealwatch.plan")
+    jobs = {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+) ", text, re.M)}
+    return Plan(jobs, *used, text)
 
 
 def finish(country: Country) -> None:
@@ -60,20 +67,25 @@ def finish(country: Country) -> None:
 
 
 def _snakemake(country: Country, *options: str) -> tuple[str, float, float, float]:
+    return _run(country, "snakemake", *options, "--nolock")
+
+
+def _run(country: Country, module: str, *options: str) -> tuple[str, float, float, float]:
     """Output, seconds, processor seconds and the most memory in MiB."""
     folder = country.config_file.parent
     for name in _LINKED:
         if not (folder / name).exists():
             (folder / name).symlink_to(ROOT / name)
-    command = [sys.executable, "-m", "snakemake", *options, "--nolock", "--configfile", country.config_file]
+    command = [sys.executable, "-m", module, *options, "--configfile", country.config_file]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
     with tempfile.TemporaryFile("w+") as output:
         begin = time.perf_counter()
-        process = Popen(list(map(str, command)), cwd=folder, stdout=output, stderr=output)
+        process = Popen(list(map(str, command)), cwd=folder, env=environment, stdout=output, stderr=output)
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begin
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read()
     if process.returncode:
-        raise RuntimeError(f"snakemake {' '.join(options)} failed:\n{text[-3000:]}")
+        raise RuntimeError(f"{module} {' '.join(options)} failed:\n{text[-3000:]}")
     return text, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024

@@ -45,3 +45,7 @@ class ServiceError(SealwatchError):
 
 class ReleaseError(SealwatchError):
     """The folder of a release is not what was released."""
+
+
+class PlanError(SealwatchError):
+    """A plan of a run cannot be made."""
