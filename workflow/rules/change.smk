@@ -31,8 +31,8 @@ rule change:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         baseline=2,
         rule=CHANGE_RULE,
@@ -57,8 +57,8 @@ rule change_geoparquet:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         baseline=1,
     message:
@@ -78,8 +78,8 @@ rule change_styles:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=grows(500),
+        runtime=grows(5),
     params:
         baseline=1,
     message:
@@ -106,8 +106,8 @@ rule evidence:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         baseline=1,
     message:
@@ -131,8 +131,8 @@ rule transition_plots:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         baseline=1,
     message:

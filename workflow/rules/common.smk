@@ -36,6 +36,11 @@ def result(path):
     return f"{RESULTS}/{path}"
 
 
+def grows(amount):
+    """Resource (MB, minutes) that doubles with each further attempt at a job, where the profile sets `retries`."""
+    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+
 def per_zone(path, **wildcards):
     """Input function for a file of each zone; says what to run where the tiles are not known yet."""
 
@@ -73,6 +78,19 @@ def classifier_model():
         return config["classifier"]["model"]
     ending = {"fp32": ".onnx", "int8": ".int8.onnx"}[config["classifier"]["precision"]]
     return result(f"models/landcover{ending}")
+
+
+def downloaded_patches():
+    """Index of EuroSAT, where the network is trained on it."""
+    own = config["classifier"]["model"] or config["classifier"]["patches"]
+    return [] if own else result("eurosat/index.csv")
+
+
+def network_to_train():
+    """Settings of the network that is trained here, or None."""
+    if config["classifier"]["model"]:
+        return None
+    return {key: config["classifier"][key] for key in ("backbone", "bands", "weights")}
 
 
 def labelled_scenes():

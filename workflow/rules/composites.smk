@@ -25,8 +25,8 @@ rule mosaic:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         baseline=2,
         catalogue=STAC_CATALOGUE,
@@ -54,8 +54,8 @@ rule month:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grows(4000),
+        runtime=grows(20),
     params:
         baseline=2,
         catalogue=STAC_CATALOGUE,
@@ -83,8 +83,8 @@ rule half:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grows(4000),
+        runtime=grows(20),
     params:
         baseline=2,
         method=config["composites"]["method"],
@@ -113,8 +113,8 @@ rule cog:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         baseline=1,
         catalogue=STAC_CATALOGUE,
@@ -140,8 +140,8 @@ rule cog_change:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         baseline=1,
         catalogue=STAC_CATALOGUE,
@@ -175,8 +175,8 @@ rule stac_catalogue:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grows(1000),
+        runtime=grows(10),
     params:
         baseline=1,
         project=lambda w: config["project"],  # no path, though it may be the beginning of one
@@ -204,8 +204,8 @@ rule spacetime:
     conda:
         "../../envs/grass.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         baseline=2,
         pack=config["spacetime"]["pack"],

@@ -17,8 +17,8 @@ rule overview:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grows(4000),
+        runtime=grows(20),
     params:
         baseline=2,
         unclear_scl=config["sentinel2"]["unclear_scl"],
@@ -48,8 +48,8 @@ rule summary:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         baseline=3,
         scenes=INVENTORY.scenes,
