@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 import subprocess
 from pathlib import Path
@@ -31,14 +32,22 @@ class Checkout:
             (folder / name).symlink_to(ROOT / name)
         shutil.copytree(ROOT / "profiles/slurm", folder / "profiles/slurm")
         (folder / "profiles/slurm/partitions.yaml").write_text(yaml.safe_dump({"partitions": PARTITIONS}))
+        (folder / "home/snakemake").mkdir(parents=True)
+        (folder / "home/snakemake/slurm").symlink_to(folder / "profiles/slurm")
         (folder / "site").mkdir()
         self.site = SheetSite(folder / "site")
+
+    def on(self, cluster: SlurmCluster) -> Checkout:
+        """The same checkout and site on another cluster."""
+        other = copy.copy(self)
+        other.cluster = cluster
+        return other
 
     def start(self, *options: str, only: tuple[str, ...] | None = None) -> subprocess.Popen[str]:
         """Begin a run on the cluster."""
         asks = [f"{rule}:gpu=1" for rule in GPU_RULES]
         command = [
-            *self.site.command("--profile", "profiles/slurm", only=only),
+            *self.site.command("--profile", "slurm", only=only),
             *("--set-resources", *asks, *options),
             # A quiet machine answers sooner than a busy cluster.
             *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"),
@@ -46,7 +55,7 @@ class Checkout:
         return subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self.cluster.environment,
+            env=self.cluster.environment | {"XDG_CONFIG_HOME": str(self.folder / "home")},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -10,6 +10,7 @@ import time
 import psutil
 import pytest
 
+from builders.demo import ROOT
 from builders.slurm_checkout import GPU_RULES
 from builders.waiting import wait_for
 
@@ -20,7 +21,6 @@ CPU_RULES = ("prepare_sheet", "outline")
 CANCEL_ORPHANS = (
     """squeue --me --noheader --format="%i %j" | awk '$2 ~ /^sealwatch_/ {print $1}' | xargs -r scancel"""
 )
-"""As in docs/hpc.md."""
 
 
 def asked_for(job):
@@ -65,7 +65,7 @@ def overtime(cluster, open_checkout):
 
 
 def test_jobs_over_memory_are_tried_again_while_the_controller_is_restarted(overtime, checkout, cluster):
-    sheets = ("ortho/W_2019.h5", "ortho/E_2022.h5")
+    sheets = ("ortho/W_2022.h5", "ortho/E_2022.h5")
     expected = checkout.site.contents()
     for name in sheets:
         (checkout.site.results / name).unlink()
@@ -127,6 +127,7 @@ def test_after_kill_9_the_lock_is_explained_and_the_rerun_gives_the_same_bytes(c
     assert "cannot be locked" in said
     assert "--unlock" in said
 
+    assert CANCEL_ORPHANS in (ROOT / "docs/hpc.md").read_text()
     subprocess.run(["bash", "-c", CANCEL_ORPHANS], env=cluster.environment, check=True, timeout=60)
     wait_for("the orphan to end", lambda: not running(cluster, "segment"))
     checkout.run("--unlock", only=(target,))

@@ -1,6 +1,7 @@
 """Names and input functions of the rule files, in the order of the pipeline."""
 
 from contextlib import contextmanager
+from inspect import signature
 
 RESULTS = config["results"].rstrip("/")
 TILES = inventory.known_tiles(config["catalogue"]["tiles"], f"{RESULTS}/inventory")
@@ -38,7 +39,13 @@ def result(path):
 
 def grows(amount):
     """Resource (MB, minutes) that doubles with each further attempt at a job, where the profile sets `retries`."""
-    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+    def needed(wildcards, attempt):
+        return amount * 2 ** (attempt - 1)
+
+    # Snakemake asks for the signature at every job.
+    needed.__signature__ = signature(needed)
+    return needed
 
 
 def per_zone(path, **wildcards):
