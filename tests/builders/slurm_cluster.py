@@ -13,8 +13,11 @@ import secrets
 import shutil
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from builders.ports import free_port
 from builders.slurm_accounting import Accounting
@@ -33,7 +36,7 @@ SlurmctldPort={port}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge/socket
+AuthInfo=socket={folder}/munge/socket,cred_expire=20
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool/%n
@@ -107,8 +110,23 @@ class SlurmCluster:
             self._accounting.start(self._spawn, self.call)
         self.start_controller()
         for node in NODES:
-            self._spawn("slurmd", "-D", "-N", node, name=node)
+            self.start_node(node)
         wait_for("the nodes", lambda: set(self.call("sinfo", "-hN", "-o", "%t").split()) == {"idle"})
+
+    def start_node(self, node: str) -> None:
+        """Start the slurmd of a node."""
+        self._spawn("slurmd", "-D", "-N", node, name=node)
+
+    def kill_node(self, node: str) -> None:
+        """End a node with all that runs on it, as a loss of power would, and tell the controller."""
+        jobs = self.call("squeue", "--noheader", "--nodelist", node, "--format", "%i").split()
+        process = self._running.pop(node)
+        process.kill()
+        process.wait(20)
+        for job in jobs:
+            for process in self.processes_of(job, steps=True):
+                process.kill()
+        self.call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=killed")
 
     def start_controller(self) -> None:
         """Start slurmctld and wait until it answers."""
@@ -126,7 +144,7 @@ class SlurmCluster:
         if "slurmctld" in self._running and self._answers():
             self.call("scancel", "--user", getpass.getuser())
             wait_for("the jobs to end", lambda: not self.call("squeue", "-h").strip())
-        for process in reversed(self._running.values()):
+        for process in reversed(list(self._running.values())):
             process.terminate()
             try:
                 process.wait(20)
@@ -143,6 +161,17 @@ class SlurmCluster:
     def jobs_of(self, rule: str) -> list[dict[str, str]]:
         """Jobs of a rule or of a group of its jobs, by the comment that Snakemake's plugin gives them."""
         return [job for job in self.jobs() if re.search(rf"_{rule}(_wildcards_|$)", job["Comment"])]
+
+    def processes_of(self, job_id: str, steps: bool = False) -> Iterator[psutil.Process]:
+        """Processes of a job, with `steps` those of SLURM that watch over it too."""
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                own = process.environ()
+                if str(self.folder / "bin") not in own.get("PATH", ""):
+                    continue
+                step = " ".join(process.cmdline()).startswith(f"slurmstepd: [{job_id}.")
+                if steps if step else own.get("SLURM_JOB_ID") == job_id:
+                    yield process
 
     def _answers(self) -> bool:
         done = subprocess.run(["scontrol", "ping"], env=self.environment, capture_output=True, check=False)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 
-import psutil
 import pytest
 
 from builders.demo import ROOT
@@ -35,17 +34,6 @@ def running(cluster, rule):
     return [job for job in cluster.jobs_of(rule) if job["JobState"] == "RUNNING"]
 
 
-def processes_of(job, cluster):
-    """Processes of a job of this cluster."""
-    for process in psutil.process_iter():
-        try:
-            own = process.environ()
-        except psutil.Error:
-            continue
-        if own.get("SLURM_JOB_ID") == job["JobId"] and str(cluster.folder) in own.get("PATH", ""):
-            yield process
-
-
 @pytest.fixture(scope="module")
 def overtime(cluster, open_checkout):
     """A run whose only job has one minute, and stands still; it goes on while other tests use the cluster."""
@@ -56,8 +44,8 @@ def overtime(cluster, open_checkout):
     )
     wait_for("the job", lambda: running(cluster, "prepare_sheet"))
     (job,) = running(cluster, "prepare_sheet")
-    wait_for("its processes", lambda: len(list(processes_of(job, cluster))) > 2)
-    for process in processes_of(job, cluster):
+    wait_for("its processes", lambda: len(list(cluster.processes_of(job["JobId"]))) > 2)
+    for process in cluster.processes_of(job["JobId"]):
         process.suspend()
     yield late, run, job["JobId"]
     if run.poll() is None:
@@ -132,6 +120,25 @@ def test_after_kill_9_the_lock_is_explained_and_the_rerun_gives_the_same_bytes(c
     wait_for("the orphan to end", lambda: not running(cluster, "segment"))
     checkout.run("--unlock", only=(target,))
     checkout.run(only=(target,))
+    assert checkout.site.contents() == expected
+
+
+def test_a_job_of_a_killed_node_is_done_on_another(checkout, cluster):
+    expected = checkout.site.contents()
+    target = "outline/E_2022.gpkg"
+    (checkout.site.results / target).unlink()
+    run = checkout.start(only=(target,))
+    wait_for("the job", lambda: running(cluster, "outline"))
+    (job,) = running(cluster, "outline")
+    try:
+        cluster.kill_node(job["NodeList"])
+        checkout.finish(run)
+    finally:
+        cluster.start_node(job["NodeList"])
+        cluster.call("scontrol", "update", f"NodeName={job['NodeList']}", "State=RESUME")
+    (again,) = [found for found in cluster.jobs() if found["JobId"] == job["JobId"]]
+    assert (again["JobState"], again["Restarts"]) == ("COMPLETED", "1")
+    assert {job["NodeList"], again["NodeList"]} == {"cpu1", "cpu2"}
     assert checkout.site.contents() == expected
 
 
