@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_for(what: str, holds: Callable[[], object], seconds: float = 60) -> None:
+def wait_for(what: str, holds: Callable[[], object], seconds: float = 150) -> None:
     """Wait until `holds` is true.
 
     Raises:
