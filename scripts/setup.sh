@@ -10,7 +10,7 @@ stamp=.venv/.sealwatch-setup
 packages=(grass-core python3-ply python3-venv cgi-mapserver lighttpd lighttpd-modules-lua gdal-bin make curl)
 # The browser that opens the review page, QGIS to open what is made for it, and a SLURM cluster with accounting.
 [ "${1:-}" = tests ] && packages+=(chromium python3-qgis qgis-providers
-    munge slurmctld slurmd slurm-client slurmdbd mariadb-server-core)
+    munge slurmctld slurmd slurm-client slurmdbd mariadb-server-core mariadb-client-core)
 
 fail() {
     printf 'sealwatch: error: %s\n' "$*" >&2

@@ -26,6 +26,12 @@ from builders.waiting import wait_for
 PACKAGES = {"munged": "munge", "slurmctld": "slurmctld", "slurmd": "slurmd", "squeue": "slurm-client"}
 """Debian package of each program a cluster needs."""
 
+_ACCOUNTING = {
+    "slurmdbd": "slurmdbd",
+    "mariadbd": "mariadb-server-core",
+    "my_print_defaults": "mariadb-client-core",
+}
+
 NODES = {"cpu1": "cpu", "cpu2": "cpu", "gpu1": "gpu"}
 """Partition of each node."""
 
@@ -69,7 +75,7 @@ PartitionName=gpu Nodes=gpu1 MaxTime=480 DefMemPerCPU=500
 
 def missing_packages(accounting: bool = False) -> list[str]:
     """Debian packages that a cluster needs and that are not installed."""
-    wanted = PACKAGES | ({"slurmdbd": "slurmdbd", "mariadbd": "mariadb-server-core"} if accounting else {})
+    wanted = PACKAGES | (_ACCOUNTING if accounting else {})
     path = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])
     return [package for program, package in wanted.items() if not shutil.which(program, path=path)]
 
@@ -124,8 +130,12 @@ class SlurmCluster:
         process.kill()
         process.wait(20)
         for job in jobs:
-            for process in self.processes_of(job, steps=True):
-                process.kill()
+            own = list(self.processes_of(job))
+            watchers = {parent for process in own if (parent := process.parent()).name() == "slurmstepd"}
+            # Those of SLURM first, or they report that the others ended.
+            for process in [*watchers, *own]:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
         self.call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=killed")
 
     def start_controller(self) -> None:
@@ -162,15 +172,12 @@ class SlurmCluster:
         """Jobs of a rule or of a group of its jobs, by the comment that Snakemake's plugin gives them."""
         return [job for job in self.jobs() if re.search(rf"_{rule}(_wildcards_|$)", job["Comment"])]
 
-    def processes_of(self, job_id: str, steps: bool = False) -> Iterator[psutil.Process]:
-        """Processes of a job, with `steps` those of SLURM that watch over it too."""
+    def processes_of(self, job_id: str) -> Iterator[psutil.Process]:
+        """Processes of a job, without those of SLURM that watch over them."""
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 own = process.environ()
-                if str(self.folder / "bin") not in own.get("PATH", ""):
-                    continue
-                step = " ".join(process.cmdline()).startswith(f"slurmstepd: [{job_id}.")
-                if steps if step else own.get("SLURM_JOB_ID") == job_id:
+                if own.get("SLURM_JOB_ID") == job_id and str(self.folder / "bin") in own.get("PATH", ""):
                     yield process
 
     def _answers(self) -> bool:

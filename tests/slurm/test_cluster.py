@@ -96,7 +96,7 @@ def test_gpu_rules_get_one_gpu_on_the_gpu_partition_and_a_cancelled_group_twice_
     for rule in CPU_RULES:
         jobs = cluster.jobs_of(rule)
         assert {job["Partition"] for job in jobs} == {"cpu"}
-        assert not any(field in job for job in jobs for field in ("JOB_GRES", "TresPerJob"))
+        assert {(job.get("JOB_GRES", "(null)"), job.get("TresPerJob")) for job in jobs} == {("(null)", None)}
 
 
 def test_after_kill_9_the_lock_is_explained_and_the_rerun_gives_the_same_bytes(checkout, cluster):
