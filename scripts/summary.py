@@ -1,18 +1,35 @@
-"""Rule summary: figures of the run."""
+"""Rule summary: figures of the run and a map for each zone."""
+
+from pathlib import Path
 
 from sealwatch.jobs import logged
 
 with logged(snakemake.log[0]):
+    from sealwatch.keys import zone_of_tile
+    from sealwatch.report.overview import draw_overview
     from sealwatch.report.summary import summarise
     from sealwatch.vectors import read_vector
 
+    files, outlines = snakemake.input, snakemake.input.get("outlines", [])
+    for grid, events, target in zip(files.grids, files.events, snakemake.output.maps, strict=True):
+        zone = Path(grid).stem
+        draw_overview(
+            acquisitions=[s for s in files.get("scenes", []) if zone_of_tile(Path(s).parent.name) == zone],
+            zone_grid=grid,
+            events=events,
+            outlines=outlines,
+            unclear_scl=snakemake.params.unclear_scl,
+            title=snakemake.params.title,
+            attribution=snakemake.params.attribution,
+            target=target,
+        )
     summarise(
         scenes=snakemake.params.scenes,
         months=snakemake.params.months,
         halves=snakemake.params.halves,
-        grids=snakemake.input.grids,
-        events=snakemake.input.events,
-        sheets=len(read_vector(snakemake.input.sheets, "sheets")),
-        outlines=snakemake.input.get("outlines", []),
+        grids=files.grids,
+        events=files.events,
+        sheets=len(read_vector(files.sheets, "sheets")),
+        outlines=outlines,
         target=snakemake.output.figures,
     )

@@ -11,6 +11,7 @@ from . import (
     desk_rows,
     forest_rows,
     ingest_rows,
+    plan_rows,
     sheet_rows,
     storage_rows,
     wfs_rows,
@@ -19,6 +20,7 @@ from .table import chosen_groups, save
 
 GROUPS = {
     **ingest_rows.GROUPS,
+    **plan_rows.GROUPS,
     **storage_rows.GROUPS,
     **classify_rows.GROUPS,
     **composite_rows.GROUPS,

@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from builders import comparison
 from sealwatch.errors import SealwatchError, ServiceError
 from sealwatch.files import write_json
@@ -33,6 +31,7 @@ from sealwatch.publish.review import decide, queue
 from sealwatch.publish.serve import configured, start
 from sealwatch.publish.serve import stop as stop_services
 from sealwatch.publish.server import WebServer, serving
+from sealwatch.settings import merged
 
 ROOT = Path(__file__).resolve().parents[2]
 REVIEWER = "demo"
@@ -48,12 +47,7 @@ class Demo:
     @property
     def config(self) -> dict[str, Any]:
         """The defaults with the demo's configuration laid over them."""
-        merged: dict[str, Any] = {}
-        for path in (ROOT / "config/config.yaml", self.config_file):
-            for key, value in yaml.safe_load(path.read_text()).items():
-                both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-                merged[key] = merged[key] | value if both else value
-        return merged
+        return merged([self.config_file])
 
     @property
     def results(self) -> Path:

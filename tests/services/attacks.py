@@ -128,7 +128,8 @@ def ogc_paths() -> list[str]:
     filters = ("pg_sleep(20) = 1", "pg_read_file('/etc/passwd') = 'x'", "current_setting('data_directory') LIKE '%'",
                "query_to_xml('select 1',true,true,'') = 'x'", "version() = 'x'", "\"geom\" = 1",
                "reviewer = 'x'")  # fmt: skip
-    found += [f"{items}filter={quote(text)}" for text in filters]
+    filters += tuple(text * (7_000 // len(text)) for text in ("(", "NOT ", "-", "a IN (", "a=1 AND "))
+    found += [f"{items}filter={quote(text, safe='(')}" for text in filters]
     found += [f"/collections/{quote(text, safe='')}/items" for text in STRINGS if len(text) < 2000]
     found += [
         f"/collections/newly_sealed/items/{quote(text, safe='')}" for text in STRINGS if len(text) < 2000

@@ -16,6 +16,7 @@ from public_case import public_services
 
 from builders.ports import free_port
 from builders.review_desk import PASSWORD, Desk
+from sealwatch.publish import migrate
 from sealwatch.publish.cluster import Cluster, running
 from sealwatch.publish.server import WebServer, serving
 
@@ -46,6 +47,21 @@ def database(cluster, monkeypatch, request):
     yield {"dsn_env": "SEALWATCH_TEST_DSN", "schema": "sealwatch", "srid": SRID, "dsn": cluster.dsn(name)}
     with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def migrate_to(monkeypatch):
+    """Function that makes the tables of an earlier version of the schema, as that version left them."""
+
+    def make(settings, version):
+        earlier = migrate.migrations()[:version]
+        with monkeypatch.context() as patch:
+            patch.setattr(migrate, "migrations", lambda: earlier)
+            patch.setattr(migrate, "grant_roles", lambda *_: None)
+            patch.setattr(migrate, "publish_views", lambda *_: None)
+            migrate.migrate(settings)
+
+    return make
 
 
 @pytest.fixture

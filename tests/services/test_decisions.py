@@ -1,9 +1,11 @@
 """Decisions under changing evidence: kept, called for again with the cause, or untouched; never lost."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
+import psycopg
 import pytest
 import shapely
 from outline_files import outlines, registry, write
@@ -193,6 +195,32 @@ def test_a_decision_on_what_the_reviewer_did_not_see_is_refused(database, tmp_pa
     assert rows(database, "SELECT count(*) FROM review") == [(0,)]
 
 
+def test_a_confirmation_does_not_overrule_what_comes_between(database, tmp_path):
+    frame = outlines("A1", 2024, 1)
+    load([write(frame, tmp_path, "A1", 2024)], tmp_path / "load.json", database, RULES)
+    polygon = frame["polygon_id"].iloc[0]
+    decide(database, [polygon], "accepted", "ana")
+    with (
+        psycopg.connect(database["dsn"]) as other,
+        psycopg.connect(database["dsn"], autocommit=True) as watch,
+    ):
+        other.execute("SET search_path = sealwatch, public")
+        other.execute(
+            "INSERT INTO review (polygon_id, state, reviewer, evidence) "
+            "SELECT polygon_id, 'rejected', 'cene', evidence FROM polygon"
+        )
+        with ThreadPoolExecutor(1) as pool:
+            # cene's row is not committed yet: bor repeats ana's decision and waits at the lock.
+            waiting = pool.submit(confirm, database, [polygon], "bor")
+            asked = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            while not waiting.done() and not watch.execute(asked).fetchone():
+                time.sleep(0.02)
+            other.commit()
+            with pytest.raises(ReviewError, match="has changed since it was looked at"):
+                waiting.result(30)
+    assert [row["reviewer"] for row in history(database, polygon)] == ["ana", "cene"]
+
+
 def test_reviewers_and_loads_at_the_same_time_agree(database, tmp_path):
     frame = outlines("A1", 2024, 60)
     names = frame["polygon_id"].tolist()
@@ -226,14 +254,9 @@ def test_reviewers_and_loads_at_the_same_time_agree(database, tmp_path):
     )
 
 
-def test_decisions_of_the_first_schema_survive_the_migrations(database, tmp_path, monkeypatch):
+def test_decisions_of_the_first_schema_survive_the_migrations(database, tmp_path, migrate_to):
     """Their versions are known only where the polygon has not changed since."""
-    first = migrate.migrations()[:1]
-    with monkeypatch.context() as patch:
-        patch.setattr(migrate, "migrations", lambda: first)
-        patch.setattr(migrate, "grant_roles", lambda *_: None)
-        patch.setattr(migrate, "publish_views", lambda *_: None)
-        migrate.migrate(database)
+    migrate_to(database, 1)
     frame = outlines("A1", 2024, 3)
     names = frame["polygon_id"].tolist()
     with connect(database) as connection, connection.transaction():

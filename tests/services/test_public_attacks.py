@@ -88,9 +88,16 @@ def test_attacks_on_wfs_and_wms_get_nothing(public, unharmed):
         judge(*client("POST", "/ows", body.encode()), body)
     judge(*client("POST", "/ows", '<?xml version="1.0"?><!DOCTYPE a>'.encode("utf-16")), "")
     assert client("POST", "/ows", b"<a>" + b"x" * 2_000_000)[0] in (400, 413)
+    # MapServer would read these names up to the zero byte; half a million parameters would hold up all others.
+    form, service = "application/x-www-form-urlencoded", urlencode(BASE)
+    for hidden in ("map%00x=/etc/passwd", "mode%00=map", "a&" * 500_000):
+        assert client("POST", "/ows", f"{service}&{hidden}".encode(), form)[0] == 400, hidden[:20]
+    status, answer = client("POST", "/ows", f"<&mode=map&{service}".encode(), form)
+    assert (status, "This parameter is not offered" in answer) == (400, True)
     for path in (
         "/ows/../../etc/passwd",
         "/ows/etc/passwd",
+        f"/ows%3F/x?{service}",
         "/sealwatch.map",
         "/gate.lua",
         "/..%2f..%2fetc/passwd",

@@ -2,6 +2,7 @@
 
 import json
 import re
+import urllib.error
 import urllib.request
 
 import pytest
@@ -42,3 +43,26 @@ def test_distinct_ids_over_a_hundred_thousand_features_while_releases_happen(man
     assert address == ""
     now = many.wfs_query(**query, RESULTTYPE="hits")
     assert 'numberMatched="40500"' in now
+
+
+def test_a_reading_broken_off_before_a_release_does_not_stop_the_next(many):
+    def page(start, name="sealwatch:newly_sealed"):
+        text = many.wfs_query(
+            REQUEST="GetFeature",
+            TYPENAMES=name,
+            COUNT=100,
+            STARTINDEX=start,
+            PROPERTYNAME="polygon_id,release",
+        )
+        return set(re.findall(r"<sealwatch:release>([^<]+)<", text))
+
+    # The second name, which MapServer takes too, is a reading that goes on.
+    before, other = page(0), page(0, "Newly_Sealed")
+    many.release(400)
+    assert page(100, "Newly_Sealed") == other == before
+    now = page(0)
+    assert now != before
+    with pytest.raises(urllib.error.HTTPError):  # the page of which of the two?
+        page(100)
+    assert page(0) == now
+    assert page(100) == now

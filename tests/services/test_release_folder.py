@@ -179,6 +179,32 @@ def test_a_damaged_folder_is_named_and_left_alone(settings, loaded, tmp_path):
     assert (folder / "1/newly_sealed.gpkg").read_bytes() == before["newly_sealed.gpkg"][:-4]
 
 
+def test_a_number_is_not_given_again_by_a_database_that_lost_it(settings, loaded, tmp_path):
+    decide(settings, loaded[:5], "accepted", "ana")
+    (tmp_path / "release/3").mkdir(parents=True)
+    with pytest.raises(ReleaseError, match=r"release/3: the database has releases up to 0 only"):
+        make_release(settings, tmp_path / "release")
+    with connect(settings) as connection:
+        assert connection.execute("SELECT count(*) FROM release").fetchone() == (0,)
+
+
+def test_a_register_that_is_not_measured_yet_stops_a_release(settings, loaded, tmp_path):
+    decide(settings, loaded, "accepted", "ana")
+    towns = tmp_path / "towns.gpkg"
+    gpd.read_file(towns).assign(name="Another town").to_file(towns, layer="towns")
+    sources = {
+        "cadastre": {"path": str(tmp_path / "cadastre.gpkg"), "layer": "cadastre"},
+        "towns": {"path": str(towns), "layer": "towns", "kind": "municipality", "field": "name"},
+    }
+    load_registries(sources, tmp_path / "registries.json", settings)
+    with pytest.raises(
+        DatabaseError, match="has no distance to every registry; run snakemake --forcerun enrich"
+    ):
+        make_release(settings, tmp_path / "release")
+    enrich(tmp_path / "enrich.json", settings)
+    assert make_release(settings, tmp_path / "release").polygons == 30
+
+
 def test_a_release_may_become_empty(settings, loaded, tmp_path):
     decide(settings, loaded[:5], "accepted", "ana")
     make_release(settings, tmp_path / "release", TEXTS)
@@ -189,13 +215,8 @@ def test_a_release_may_become_empty(settings, loaded, tmp_path):
     assert "| removed | 5 | 2000 m2 |" in (made.folder / "CHANGELOG.md").read_text()
 
 
-def test_an_earlier_schemas_release_keeps_its_columns(settings, tmp_path, monkeypatch):
-    earlier = migrate.migrations()[:4]
-    with monkeypatch.context() as patch:
-        patch.setattr(migrate, "migrations", lambda: earlier)
-        patch.setattr(migrate, "grant_roles", lambda *_: None)
-        patch.setattr(migrate, "publish_views", lambda *_: None)
-        migrate.migrate(settings)
+def test_an_earlier_schemas_release_keeps_its_columns(settings, tmp_path, migrate_to):
+    migrate_to(settings, 4)
     with connect(settings) as connection, connection.transaction():
         connection.execute("INSERT INTO release VALUES (1, 'd', 1, '{cadastre}')")
         connection.execute(

@@ -21,7 +21,7 @@ from sealwatch.grid import Window
 from sealwatch.keys import months_of, zone_of_tile
 
 WINDOW = Window(32633, 496640, 5120000, 640, 8, 6)
-RULES = "zone_grid mosaic month half change cog cog_change stac_catalogue check_grass".split()  # noqa: SIM905
+RULES = "zone_grid mosaic month half change stac_catalogue check_grass".split()  # noqa: SIM905
 SCENES = [("33TVM", "2021-02-03", "S2A"), ("33TWM", "2021-02-03", "S2A"), ("33TVM", "2021-11-05", "S2B")]
 
 pytestmark = pytest.mark.timeout(1200)
@@ -126,5 +126,5 @@ def test_a_new_scene_remakes_its_month_its_half_year_and_what_lies_above(site):
     text = shown.stdout + shown.stderr
     # The table of jobs is printed before and after the list.
     planned = dict(re.findall(r"^(\w+) +(\d+)$", text, re.M))
-    for name in ("mosaic", "month", "half", "cog", "cog_change", "change"):
+    for name in ("mosaic", "month", "half", "change"):
         assert planned.get(name) == "1", text

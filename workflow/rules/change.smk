@@ -1,5 +1,6 @@
 """Stage 4. half/{zone}/{half}.h5 and month/{zone}/{month}.h5 -> change/{zone}.h5 and change/{zone}.gpkg: confirmed
-transitions, their sites, and provisional alerts.
+transitions, their sites, and provisional alerts; beside them cog/{zone}/change_*.tif, change/{zone}_*.parquet, a STAC
+item, evidence and plots.
 """
 
 CHANGE_RULE = {
@@ -17,13 +18,23 @@ CHANGE_RULE = {
 
 
 rule change:
-    """Transitions to impervious classes that persist, and alerts that do not yet."""
+    """Transitions to impervious classes that persist, and alerts that do not yet.
+
+    With them the latest gain of each cell as cloud-optimised GeoTIFF, the STAC item and the layers as GeoParquet.
+    """
     input:
         halves=expand(result("half/{{zone}}/{half}.h5"), half=HALVES),
         months=expand(result("month/{{zone}}/{month}.h5"), month=MONTHS),
     output:
         cells=result("change/{zone}.h5"),
         layers=result("change/{zone}.gpkg"),
+        start=result("cog/{zone}/change_start.tif"),
+        to_class=result("cog/{zone}/change_to_class.tif"),
+        confidence=result("cog/{zone}/change_confidence.tif"),
+        item=result("change/{zone}.json"),
+        events=result("change/{zone}_events.parquet"),
+        sites=result("change/{zone}_sites.parquet"),
+        alerts=result("change/{zone}_alerts.parquet"),
     log:
         result("logs/change/{zone}.log"),
     benchmark:
@@ -35,36 +46,12 @@ rule change:
         runtime=grows(30),
     params:
         baseline=2,
+        catalogue=STAC_CATALOGUE,
         rule=CHANGE_RULE,
     message:
         "Changes of zone {wildcards.zone}"
     script:
         "../../scripts/change.py"
-
-
-rule change_geoparquet:
-    """The layers of change as GeoParquet."""
-    input:
-        layers=result("change/{zone}.gpkg"),
-    output:
-        events=result("change/{zone}_events.parquet"),
-        sites=result("change/{zone}_sites.parquet"),
-        alerts=result("change/{zone}_alerts.parquet"),
-    log:
-        result("logs/change_geoparquet/{zone}.log"),
-    benchmark:
-        result("benchmarks/change_geoparquet/{zone}.tsv")
-    conda:
-        "../../envs/base.yaml"
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(10),
-    params:
-        baseline=1,
-    message:
-        "GeoParquet of the changes of zone {wildcards.zone}"
-    script:
-        "../../scripts/change_geoparquet.py"
 
 
 rule change_styles:
@@ -89,7 +76,7 @@ rule change_styles:
 
 
 rule evidence:
-    """Which scenes voted what at the cells of events and alerts."""
+    """Which scenes voted what at the cells of events and alerts, and a plot of land cover over time for each site."""
     input:
         layers=result("change/{zone}.gpkg"),
         mosaics=lambda w: [
@@ -99,6 +86,7 @@ rule evidence:
         halves=expand(result("half/{{zone}}/{half}.h5"), half=HALVES),
     output:
         table=result("change/{zone}_evidence.gpkg"),
+        plots=directory(result("change/{zone}_plots")),
     log:
         result("logs/evidence/{zone}.log"),
     benchmark:
@@ -107,35 +95,10 @@ rule evidence:
         "../../envs/base.yaml"
     resources:
         mem_mb=grows(2000),
-        runtime=grows(30),
+        runtime=grows(45),
     params:
         baseline=1,
     message:
         "Evidence of the changes of zone {wildcards.zone}"
     script:
         "../../scripts/evidence.py"
-
-
-rule transition_plots:
-    """A plot of land cover over time for each site."""
-    input:
-        layers=result("change/{zone}.gpkg"),
-        months=expand(result("month/{{zone}}/{month}.h5"), month=MONTHS),
-        halves=expand(result("half/{{zone}}/{half}.h5"), half=HALVES),
-    output:
-        folder=directory(result("change/{zone}_plots")),
-    log:
-        result("logs/transition_plots/{zone}.log"),
-    benchmark:
-        result("benchmarks/transition_plots/{zone}.tsv")
-    conda:
-        "../../envs/base.yaml"
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(20),
-    params:
-        baseline=1,
-    message:
-        "Transition plots of zone {wildcards.zone}"
-    script:
-        "../../scripts/transition_plots.py"

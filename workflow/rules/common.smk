@@ -118,10 +118,28 @@ def mosaics_of(zone, month):
     return [f"{d}_{p}" for d, p in INVENTORY.mosaics_of_month.get((zone, month), [])]
 
 
+def flags_folder():
+    """Folder of the checkpoint's flags; with it an input function waits until the checkpoint has run.
+
+    Until then its job depends on the folder but is not counted as work where the folder stands from an earlier run:
+    most scenes leave all flags as they are. Snakemake looks at it again when the checkpoint has run.
+    """
+    try:
+        return checkpoints.flag_sheets.get().output.flags
+    except IncompleteCheckpointException as waiting:
+        ancient(waiting.targetfile)
+        raise
+
+
 def flagged_sheets():
     """Keys of the orthophotos under confirmed change, known once the checkpoint has run."""
-    folder = Path(checkpoints.flag_sheets.get().output.flags)
-    return sorted(path.stem for path in folder.glob("*.json"))
+    return sorted(path.stem for path in Path(flags_folder()).glob("*.json"))
+
+
+def settled_changes(wildcards):
+    """Layers of change of all zones, looked at after the checkpoint: the same bytes again are no work."""
+    flags_folder()
+    return per_zone("change/{zone}.gpkg")(wildcards)
 
 
 def outlines(wildcards):
@@ -131,8 +149,7 @@ def outlines(wildcards):
 
 def flag_of(wildcards):
     """Flag file of an orthophoto; the checkpoint writes the folder it lies in."""
-    folder = checkpoints.flag_sheets.get().output.flags
-    return f"{folder}/{keys.sheet_key(wildcards.sheet, wildcards.year)}.json"
+    return f"{flags_folder()}/{keys.sheet_key(wildcards.sheet, wildcards.year)}.json"
 
 
 def earlier_segmentation(wildcards):

@@ -1,6 +1,8 @@
 """Stage 3. landcover -> mosaic/{zone}/{date}_{platform}.h5 -> month/{zone}/{month}.h5 -> half/{zone}/{half}.h5,
 a STAC item beside each, half-years as cog/{zone}/{half}_*.tif, stac/catalog.json over all items, and spacetime/{zone}.tar.gz,
 the GRASS datasets over the same files.
+
+What is always made together is one job: a new scene brings few of them.
 """
 
 STAC_CATALOGUE = result("stac/catalog.json")
@@ -70,12 +72,15 @@ rule month:
 
 
 rule half:
-    """Composite of a half-year from its months."""
+    """Composite of a half-year from its months, with its cloud-optimised GeoTIFFs and STAC item."""
     input:
         months=lambda w: [result(f"month/{w.zone}/{m}.h5") for m in parts_of(w.half)],
         grid=result("grid/{zone}.h5"),
     output:
         map=result("half/{zone}/{half}.h5"),
+        land_cover=result("cog/{zone}/{half}_class.tif"),
+        confidence=result("cog/{zone}/{half}_confidence.tif"),
+        item=result("half/{zone}/{half}.json"),
     log:
         result("logs/half/{zone}_{half}.log"),
     benchmark:
@@ -87,6 +92,7 @@ rule half:
         runtime=grows(20),
     params:
         baseline=2,
+        catalogue=STAC_CATALOGUE,
         method=config["composites"]["method"],
         period=lambda w: (
             max(keys.half_span(w.half)[0], PERIOD["start"]),
@@ -96,59 +102,6 @@ rule half:
         "Composite of {wildcards.half}"
     script:
         "../../scripts/half.py"
-
-
-rule cog:
-    """Class and confidence of a half-year as cloud-optimised GeoTIFF, and the half-year's STAC item."""
-    input:
-        map=result("half/{zone}/{half}.h5"),
-    output:
-        land_cover=result("cog/{zone}/{half}_class.tif"),
-        confidence=result("cog/{zone}/{half}_confidence.tif"),
-        item=result("half/{zone}/{half}.json"),
-    log:
-        result("logs/cog/{zone}_{half}.log"),
-    benchmark:
-        result("benchmarks/cog/{zone}_{half}.tsv")
-    conda:
-        "../../envs/base.yaml"
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(10),
-    params:
-        baseline=1,
-        catalogue=STAC_CATALOGUE,
-    message:
-        "Web copy of {wildcards.half}"
-    script:
-        "../../scripts/cog.py"
-
-
-rule cog_change:
-    """The latest confirmed gain of each cell as cloud-optimised GeoTIFF, and the change map's STAC item."""
-    input:
-        cells=result("change/{zone}.h5"),
-    output:
-        start=result("cog/{zone}/change_start.tif"),
-        to_class=result("cog/{zone}/change_to_class.tif"),
-        confidence=result("cog/{zone}/change_confidence.tif"),
-        item=result("change/{zone}.json"),
-    log:
-        result("logs/cog_change/{zone}.log"),
-    benchmark:
-        result("benchmarks/cog_change/{zone}.tsv")
-    conda:
-        "../../envs/base.yaml"
-    resources:
-        mem_mb=grows(2000),
-        runtime=grows(10),
-    params:
-        baseline=1,
-        catalogue=STAC_CATALOGUE,
-    message:
-        "Web copy of the changes of zone {wildcards.zone}"
-    script:
-        "../../scripts/cog_change.py"
 
 
 rule stac_catalogue:

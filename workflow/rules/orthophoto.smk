@@ -1,7 +1,8 @@
 """Stage 5. change/{zone}.gpkg -> flags/{sheet}_{year}.json -> ortho -> segmentation -> outline/{sheet}_{year}.gpkg;
 beside it training/{sheet}_{year}.h5 -> models/forest.npz.
 
-The checkpoint `flag_sheets` cuts off everything below it: unchanged flags leave every later job alone.
+The checkpoint `flag_sheets` cuts off everything below it: unchanged flags leave every later job alone. While it is
+pending, a plan ends there: what lies below is looked at once it has run (see `flags_folder`).
 """
 
 

@@ -93,7 +93,8 @@ rule review_imagery:
     that a new scene leaves the pictures alone.
     """
     input:
-        flag=flag_of,
+        # Its events count by what follows from them: dates that may be shown, and flights. Their confidence does not.
+        flag=lambda w: ancient(flag_of(w)),
         before=scenes_to_review("before"),
         after=scenes_to_review("after"),
         rasters=lambda w: ancient([flight["raster"] for flight in flights_of(w)]),
@@ -125,7 +126,7 @@ rule qgis_project:
     """The QGIS project for reviewers: forms on the database, pictures before and after, transition plots."""
     input:
         pictures=review_folders,
-        changes=per_zone("change/{zone}.gpkg"),
+        changes=settled_changes,
     output:
         project=result("publish/review.qgs"),
         folder=directory(result("publish/qgis")),

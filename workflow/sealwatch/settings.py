@@ -10,8 +10,8 @@ import yaml
 
 from .errors import ConfigError
 
-DEFAULTS = Path("config/config.yaml")
-"""Configuration that others are merged into, below the working directory."""
+DEFAULTS = Path(__file__).parents[2] / "config" / "config.yaml"
+"""Configuration that others are merged into."""
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
@@ -34,7 +34,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def merged(files: Iterable[str | Path]) -> dict[str, Any]:
-    """Configuration files merged as Snakemake merges them, and checked.
+    """The defaults and configuration files over them, merged as Snakemake merges them, and checked.
 
     Args:
         files: in order; values of later files win, key by key.
@@ -42,7 +42,7 @@ def merged(files: Iterable[str | Path]) -> dict[str, Any]:
     Raises:
         ConfigError: a file cannot be read, or a key is at fault.
     """
-    names = list(files)
+    names = [DEFAULTS, *files]
     config: dict[str, Any] = {}
     for name in names:
         _merge(config, read_yaml(name))

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the desk, or list and change its accounts."""
     chosen = _parser().parse_args(arguments)
     try:
-        config = settings.merged([settings.DEFAULTS, *chosen.configfile])
+        config = settings.merged(chosen.configfile)
         if chosen.command == "serve":
             _serve(config, openapi=chosen.openapi)
         else:
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         nargs="+",
         default=[],
-        help=f"configuration files on top of {settings.DEFAULTS}",
+        help="configuration files on top of config/config.yaml",
     )
     parser = argparse.ArgumentParser(prog="sealwatch.desk", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)

@@ -48,7 +48,7 @@ async def tile(
     _: SignedIn,
 ) -> Response:
     """A tile of 256 pixels in Web Mercator; transparent (JPEG: white) where there is no image."""
-    if re.fullmatch(SHEET_KEY, sheet_year) is None or max(x, y) >= 2**z:
+    if re.fullmatch(SHEET_KEY, sheet_year) is None:
         raise HTTPException(404, "there is no such tile")
     path = _folder(desk.results, sheet_year) / f"{layer}.tif"
     return await answer_tile(path, f"{sheet_year}-{layer}", x, y, z, ending, request)
@@ -98,9 +98,10 @@ def layers_in(folder: Path, address: str) -> dict[str, dict[str, Any]]:
     except (OSError, ValueError):
         return {}
     return {
-        layer: {"tiles": f"{address}/{layer}/{{z}}/{{x}}/{{y}}.png"}
+        # Browsers keep tiles for an hour: those of another image have another address.
+        layer: {"tiles": f"{address}/{layer}/{{z}}/{{x}}/{{y}}.png?v={(changed := path.stat().st_mtime_ns)}"}
         | facts[layer]
-        | _extent(path, path.stat().st_mtime_ns)
+        | _extent(path, changed)
         for layer in LAYERS
         if layer in facts and (path := folder / f"{layer}.tif").is_file()
     }

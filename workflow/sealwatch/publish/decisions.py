@@ -111,7 +111,9 @@ def append_confirmation(
     return _append(
         connection,
         "polygon_id, state, reviewer, reason, correction, corrected_geom, evidence",
-        "SELECT v.polygon_id, r.state, %s, %s, r.correction, r.corrected_geom, t.seen "
+        # Without a version named, the decision that is repeated must still be the latest when its row is written.
+        "SELECT v.polygon_id, r.state, %s, %s, r.correction, r.corrected_geom, "
+        "coalesce(t.seen, seen_token(v.polygon_id)) "
         "FROM unnest(%s::text[], %s::text[]) t (id, seen) JOIN verdict v ON v.polygon_id = t.id "
         "JOIN review r USING (review_id) WHERE v.state <> 'candidate' ORDER BY v.polygon_id",
         [_named(reviewer), reason, wanted, [(seen or {}).get(polygon) for polygon in wanted]],

@@ -8,6 +8,7 @@ local KEEP_S = 7200        -- a reading is forgotten when it rests for so long
 local COUNT_S = 60         -- a reading that follows its count (resultType=hits) within this time is of the same release
 local MAX_KEYS = 20000     -- clients and queries remembered at once
 local MAX_READINGS = 16    -- readings of one client and query remembered at once
+local MAX_PARAMETERS = 200 -- of one request: a body of a megabyte could hold half a million
 
 local PAGING = {startindex = true, count = true, maxfeatures = true, resulttype = true, release = true}
 -- MapServer's own parameters, and styles from elsewhere: with them a request could name files or addresses.
@@ -35,7 +36,8 @@ end
 local function parsed(query, into)
     for part in query:gmatch("[^&]+") do
         local key, value = part:match("^([^=]*)=?(.*)$")
-        into[#into + 1] = {key = decoded(key):lower(), value = decoded(value), raw = part}
+        into[#into + 1] = {key = decoded(key):lower(), value = decoded(value)}
+        if #into > MAX_PARAMETERS then break end
     end
     return into
 end
@@ -66,12 +68,16 @@ local function of_key(key, now)
         if memory.count >= MAX_KEYS then
             memory.keys, memory.count = {}, 0
         end
-        entry = {readings = {}, used = now}
+        entry = {readings = {}}
         memory.keys[key], memory.count = entry, memory.count + 1
     end
-    if now - entry.used > KEEP_S then entry.readings = {} end
-    entry.used = now
-    return entry.readings
+    -- Each by itself: a client that asks again and again must not keep alive what it broke off long ago.
+    local kept = {}
+    for _, reading in ipairs(entry.readings) do
+        if now - reading.used <= KEEP_S then kept[#kept + 1] = reading end
+    end
+    entry.readings = kept
+    return kept
 end
 
 -- The one release of these readings; nil where there is none, false where there are several.
@@ -87,6 +93,16 @@ end
 local function remember(readings, reading)
     readings[#readings + 1] = reading
     if #readings > MAX_READINGS then table.remove(readings, 1) end
+end
+
+-- Readings that a refusal has told to start again come last: else one that was broken off before a release would
+-- keep its client from reading the next one.
+local function undoubted(readings)
+    local sure = {}
+    for _, reading in ipairs(readings) do
+        if not reading.doubted then sure[#sure + 1] = reading end
+    end
+    return #sure > 0 and sure or readings
 end
 
 -- Release that answers a page: the one of the reading that this page continues. Nil where that cannot be told.
@@ -106,7 +122,7 @@ local function release_of_page(key, start, count, hits)
             reading = {release = current, next = 0}
             remember(readings, reading)
         end
-        reading.counted = now
+        reading.counted, reading.used = now, now
         return current
     end
     if start == 0 then -- a count of the same client that went before, or a new reading
@@ -115,15 +131,16 @@ local function release_of_page(key, start, count, hits)
             reading = {release = current, counted = 0}
             if count then remember(readings, reading) end
         end
-        reading.next, reading.size, reading.counted = count or 0, count, 0
+        reading.next, reading.size, reading.counted, reading.used = count or 0, count, 0, now
         return reading.release
     end
-    local among = #here > 0 and here or alike
+    local among = undoubted(#here > 0 and here or alike)
     local release = agreed(among)
     if release then
-        among[1].next = math.max(among[1].next, start + (count or 0))
+        among[1].next, among[1].used = math.max(among[1].next, start + (count or 0)), now
         return release
     end
+    for _, reading in ipairs(among) do reading.doubted = true end
     if release == nil and now - since > KEEP_S then return current end
     return nil
 end
@@ -136,16 +153,24 @@ if method == "POST" then
     if r.req_body.collect == false then return 0 end
     -- lighttpd 1.4.69 hands out what stood before the body in the same packet too.
     body = (r.req_body.get or ""):sub(-math.max(1, r.req_body.len or 0))
-    if not body:find("^%s*<") and not body:find("^\239\187\191%s*<") then
+    local kind = (r.req_header["Content-Type"] or ""):lower()
+    local xml = body:find("^%s*<") or body:find("^\239\187\191%s*<")
+    -- MapServer goes by the type alone: parameters may stand behind what looks like XML.
+    if not xml or kind == "" or kind:find("application/x-www-form-urlencoded", 1, true) then
         parsed(body, pairs_of_query)
-        body = ""
     end
+    if not xml then body = "" end
 elseif method ~= "GET" and method ~= "HEAD" then
     return refuse("OperationNotSupported", "method", "Use GET or POST.")
 end
 
 local given = {}
+if #pairs_of_query > MAX_PARAMETERS then
+    return refuse("InvalidParameterValue", "request", "There are too many parameters.")
+end
 for _, pair in ipairs(pairs_of_query) do
+    -- MapServer reads a name up to its first zero byte.
+    if hostile(pair.key) then return refuse("InvalidParameterValue", "request", "Declarations are refused.") end
     if REFUSED[pair.key] or pair.key:find("^map[_.]") then
         return refuse("InvalidParameterValue", pair.key:match("^[%w_]*"), "This parameter is not offered.")
     end
@@ -170,8 +195,12 @@ local release = given.release and given.release:match("^_?(%d+)$")
 if given.release and not release then
     return refuse("InvalidParameterValue", "RELEASE", "RELEASE must be the number of a release.")
 end
-if not release and (request == "getfeature" or request == "getpropertyvalue")
-        and (types == LAYER or types:find("^[%w_]+:" .. LAYER .. "$")) then
+-- MapServer finds a layer by its name in any spelling, and takes lists.
+local current = false
+for name in types:lower():gmatch("[^%s,()]+") do
+    current = current or name:gsub("^.*:", "") == LAYER
+end
+if not release and current and (request == "getfeature" or request == "getpropertyvalue") then
     local start = given.startindex or attribute("startIndex")
     local count = given.count or given.maxfeatures or attribute("count") or attribute("maxFeatures")
     local hits = (given.resulttype or attribute("resultType") or ""):lower() == "hits"

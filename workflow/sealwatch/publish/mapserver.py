@@ -66,6 +66,28 @@ def write_service(target: str | Path, services: Mapping[str, Any], settings: Map
     return changed
 
 
+def public_views(settings: Mapping[str, Any]) -> list[str]:
+    """Names of the public views, by name.
+
+    Args:
+        settings: section `database` of the configuration; any account that may read the public schema.
+
+    Raises:
+        DatabaseError: the database is out of reach.
+    """
+    with connect(settings) as connection:
+        return _views(connection, public_schema(settings["schema"]))
+
+
+def _views(connection: psycopg.Connection, schema: str) -> list[str]:
+    found = connection.execute(
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = %s AND c.relkind = 'v' ORDER BY 1",
+        [schema],
+    )
+    return [row[0] for row in found]
+
+
 def published(connection: psycopg.Connection, schema: str) -> Published:
     """What the public schema holds.
 
@@ -73,14 +95,7 @@ def published(connection: psycopg.Connection, schema: str) -> Published:
         connection: connection of any account that may read the public views.
         schema: the public schema.
     """
-    views = [
-        row[0]
-        for row in connection.execute(
-            "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-            "WHERE n.nspname = %s AND c.relkind = 'v'",
-            [schema],
-        )
-    ]
+    views = _views(connection, schema)
     releases = sorted(int(m[1]) for view in views if (m := re.fullmatch(rf"{LAYER}_(\d+)", view)))
     generalised = sorted(
         (float(m[1].replace("_", ".")), view)

@@ -40,7 +40,8 @@ _TIMES = ("after", "before", "during", "equals", "intersects")
 OPERATORS = frozenset(_COMPARED | {f"s_{name}" for name in _PLACES} | {f"t_{name}" for name in _TIMES})
 """Operators of filters; any other would be called as a function of the database."""
 
-MOST_FILTER_CHARACTERS = 20_000
+MOST_FILTER_CHARACTERS, MOST_BRACKETS = 8_000, 500
+"""Of a filter. The reader of CQL2 goes a level deeper with each bracket and sign, and too deep ends the process."""
 
 
 class Features(OGCFeaturesFactory):
@@ -128,6 +129,8 @@ def _filter(
         return None
     if len(query) > MOST_FILTER_CHARACTERS:
         raise HTTPException(400, f"filter is longer than {MOST_FILTER_CHARACTERS} characters")
+    if query.count("(") > MOST_BRACKETS or re.search(r"-\s*-", query):
+        raise HTTPException(400, f"filter has more than {MOST_BRACKETS} brackets or a sign twice")
     try:
         tree = Expr(query).to_json()
         _check(tree)

@@ -36,6 +36,9 @@ DATES = ("vhr_date", "change_start", "change_end")
 ATTRIBUTES = (*_FRONT[1:], *_BACK[:-1])
 """Attributes that every polygon of a release has, besides its id and those measured against registries."""
 
+FROZEN = (*_FRONT, "distances", "overlap_shares", *_BACK[:-1], "geom")
+"""Columns of `release_polygon` besides the number of the release; a release's digest follows their order."""
+
 
 def public_schema(schema: str) -> str:
     """Name of the schema that holds the views, e.g. `sealwatch_public`."""

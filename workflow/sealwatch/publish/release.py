@@ -11,40 +11,16 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Json
 
-from ..errors import DatabaseError
+from ..errors import DatabaseError, ReleaseError
 from .changelog import changelog, compare
 from .database import connect
 from .migrate import migrations
-from .public import measured_registries, publish_views, published_columns
+from .public import FROZEN, measured_registries, publish_views, published_columns
 from .release_folder import write_folders
 from .review import ReviewError
 
 ABOUT = ("title", "abstract", "contact", "licence")
 """Keys of section `services` that a release keeps as they were when it was made."""
-
-FROZEN = (
-    "polygon_id",
-    "sheet",
-    "vhr_date",
-    "vhr_date_before",
-    "period_of_change",
-    "period_confirmed",
-    "change_start",
-    "change_end",
-    "transition",
-    "from_class",
-    "to_class",
-    "area_m2",
-    "distances",
-    "overlap_shares",
-    "land_use_before",
-    "municipality",
-    "probability",
-    "event_id",
-    "event_confidence",
-    "geom",
-)
-"""Columns of `release_polygon` besides the number of the release."""
 
 _FREEZE = """
 CREATE TEMP TABLE frozen ON COMMIT DROP AS
@@ -93,14 +69,17 @@ def make_release(
     Raises:
         ReviewError: nothing was ever accepted while candidates wait.
         DatabaseError: the database is out of reach or of an earlier version, or a polygon has not been measured.
-        ReleaseError: the folder of a release is damaged.
+        ReleaseError: the folder of a release is damaged, or the database lacks a release that has a folder.
     """
     about = {key: (services or {}).get(key) for key in ABOUT}
     with connect(settings) as connection:
         _require_schema(connection)
         # Held until the connection ends, so that no second run writes the same folder.
         connection.execute("SELECT pg_advisory_lock(hashtext('sealwatch.release'))")
+        _require_numbers(connection, Path(folder))
         with connection.transaction():
+            # What is looked at and what is frozen is one state, whatever a load or a measurement changes meanwhile.
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             number, new = _freeze(connection, settings, about)
             publish_views(connection, settings)
         write_folders(connection, Path(folder), settings)
@@ -118,6 +97,17 @@ def _require_schema(connection: psycopg.Connection) -> None:
         )
 
 
+def _require_numbers(connection: psycopg.Connection, folder: Path) -> None:
+    """A database from before its last release would give the same number to other polygons."""
+    known = _one(connection, "SELECT coalesce(max(release), 0) FROM release")
+    highest = max((int(path.name) for path in folder.glob("*") if path.name.isdigit()), default=0)
+    if highest > known:
+        raise ReleaseError(
+            f"{folder / str(highest)}: the database has releases up to {known} only, as after an older backup; restore "
+            "a later one, or move the folder away to give its number again"
+        )
+
+
 def _freeze(
     connection: psycopg.Connection, settings: Mapping[str, Any], about: Mapping[str, Any]
 ) -> tuple[int, bool]:
@@ -127,7 +117,7 @@ def _freeze(
     connection.execute("ANALYZE frozen")
     registries = measured_registries(connection)
     tolerances = sorted(float(value) for value in settings.get("generalise_m", ()))
-    _require_measured(connection, registries, tolerances)
+    _require_measured(connection, tolerances)
     digest, count = connection.execute(
         sql.SQL(
             "SELECT encode(sha256(convert_to(coalesce(string_agg(md5(ROW({})::text), '' ORDER BY polygon_id), ''), "
@@ -178,17 +168,16 @@ def _freeze(
     return number, True
 
 
-def _require_measured(
-    connection: psycopg.Connection, registries: Sequence[str], tolerances: Sequence[float]
-) -> None:
+def _require_measured(connection: psycopg.Connection, tolerances: Sequence[float]) -> None:
     """Stop at a polygon that the last run of the workflow has not measured or generalised as it is now."""
     bare = connection.execute(
-        "SELECT polygon_id FROM frozen WHERE NOT distances ?& %s ORDER BY polygon_id LIMIT 1",
-        [list(registries)],
+        # Those of municipalities too: without the distance there is no name either.
+        "SELECT polygon_id FROM frozen WHERE NOT distances ?& ARRAY(SELECT registry FROM registry) "
+        "ORDER BY polygon_id LIMIT 1"
     ).fetchone()
     if bare:
         raise DatabaseError(
-            f"polygon {bare[0]} has no distance to every registry; run the workflow, then release"
+            f"polygon {bare[0]} has no distance to every registry; run snakemake --forcerun enrich, then release"
         )
     bare = connection.execute(
         "SELECT polygon_id, tolerance_m FROM frozen CROSS JOIN unnest(%s::float8[]) t (tolerance_m) "
@@ -198,7 +187,8 @@ def _require_measured(
     ).fetchone()
     if bare:
         raise DatabaseError(
-            f"polygon {bare[0]} has no outline generalised by {bare[1]:g} m; run the workflow, then release"
+            f"polygon {bare[0]} has no outline generalised by {bare[1]:g} m; run snakemake --forcerun enrich, "
+            "then release"
         )
 
 

@@ -152,12 +152,14 @@ def _run(chosen: argparse.Namespace, settings: Mapping[str, Any]) -> Iterator[st
         )
         yield "1 corrected"
     else:
-        ids = [row["polygon_id"] for row in queue(settings)] if chosen.all else chosen.polygon
+        # What changed since the queue was read, or was decided on by somebody else, is not decided on unseen.
+        seen = {row["polygon_id"]: row["evidence"] for row in queue(settings)} if chosen.all else {}
+        ids = list(seen) if chosen.all else chosen.polygon
         if chosen.action == "confirm":
             yield f"{confirm(settings, ids, chosen.reviewer, chosen.reason)} confirmed"
         else:
             state: State = "accepted" if chosen.action == "accept" else "rejected"
-            yield f"{decide(settings, ids, state, chosen.reviewer, chosen.reason)} {state}"
+            yield f"{decide(settings, ids, state, chosen.reviewer, chosen.reason, seen=seen)} {state}"
 
 
 def _outline(path: Path) -> BaseGeometry:

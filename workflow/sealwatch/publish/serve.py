@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DatabaseError, SealwatchError, ServiceError
-from ..settings import read_yaml
+from ..settings import merged
 from . import accounts
 from .mapfile import public_url, service_url
-from .mapserver import write_service
+from .mapserver import public_views, write_service
 from .ogcapi import OGC_PATH
 from .public import public_schema
 from .reader import reader_dsn, reader_settings
@@ -82,14 +82,17 @@ class PublicService:
         web.stop()  # of an earlier run that was killed
         with self._ogc_api() as process, serving(web):
             print(f"serving {self.wfs_url} and {self.ogc_url}", flush=True)
+            shown: list[str] = []
             away = False
             while not ended.wait(FOLLOW_S):
                 if process.poll() is not None:
                     raise ServiceError(f"the OGC API ended by itself; {self.folder / 'ogcapi.log'} says why")
                 try:
-                    if write_service(mapfile, self.services, reader):
+                    now = public_views(reader)
+                    # A release brings a view of its own; only then are its dates read.
+                    if now != shown and write_service(mapfile, self.services, reader):
                         web.refresh()
-                    away = False
+                    shown, away = now, False
                 except DatabaseError as error:
                     if not away:
                         print(f"sealwatch: {error}", file=sys.stderr, flush=True)
@@ -184,14 +187,10 @@ def configured(folder: Path, files: Sequence[Path]) -> PublicService:
     """The service of the default configuration with `files` laid over it.
 
     Raises:
-        ConfigError: a file cannot be read.
+        ConfigError: a file cannot be read, or a key is at fault.
     """
-    sections: dict[str, dict[str, Any]] = {"services": {}, "database": {}}
-    for file in (ROOT / "config/config.yaml", *files):
-        given = read_yaml(file)
-        for name, section in sections.items():
-            section |= given.get(name) or {}
-    return PublicService(folder, sections["services"], sections["database"])
+    config = merged(files)
+    return PublicService(folder, config["services"], config["database"])
 
 
 def _running(folder: Path) -> int | None:

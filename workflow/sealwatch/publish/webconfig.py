@@ -135,7 +135,7 @@ END
 # so what libpq is to find is set per request. An idle MapServer outlives the SIGTERM of its parent.
 _FASTCGI = """server.modules += ("mod_magnet", "mod_fastcgi")
 setenv.add-environment = ("PGSERVICEFILE" => "{runtime}/pg_service.conf")
-$HTTP["url"] =~ "^{path}($|\\?)" {{
+$HTTP["url"] == "{path}" {{
     setenv.add-response-header = ("Access-Control-Allow-Origin" => "*")
     magnet.attract-raw-url-to = ("{runtime}/gate.lua")
     fastcgi.server = ("{path}" => ((

@@ -62,7 +62,8 @@ export class Actions {
         "div",
         { class: "choices" },
         this.canConfirm ? button(this.polygon.due === "re-review" ? "Keep" : "Confirm", () => send("confirm"), { hint: "y", kind: "confirm" }) : null,
-        button("Accept", () => send("accept"), { hint: "a", kind: "accept" }),
+        // Accepting gives an earlier correction up.
+        button(this.polygon.state === "corrected" ? "Accept as found" : "Accept", () => send("accept"), { hint: "a", kind: "accept" }),
         button("Reject", () => this.openReject(), { hint: "r", kind: "reject" }),
         button("Correct", () => this.openCorrect(), { hint: "c", kind: "correct" }),
       ),

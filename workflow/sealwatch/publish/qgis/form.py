@@ -130,7 +130,7 @@ def add_form(layer: Element, halves: Sequence[str]) -> None:
 
 def _widget(name: str, halves: Sequence[str]) -> tuple[str, dict[str, Any]]:
     if name == "decision":
-        shown = {"candidate": "candidate (take back)"}
+        shown = {"candidate": "candidate (take back)", "accepted": "accepted (as found)"}
         return "ValueMap", {"map": [("", ""), *((shown.get(s, s), s) for s in get_args(State))]}
     if name == "ground":
         return "ValueMap", {"map": [("", ""), *((ground, ground) for ground in GROUNDS)]}

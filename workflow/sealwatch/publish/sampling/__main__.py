@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SealwatchError
-from ...settings import DEFAULTS, merged
+from ...settings import merged
 from .draw import Design
 from .images import write_unit_images
 from .store import agreement, close_sample, draw_sample, export_sample, samples
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line: `python -m sealwatch.publish.sampling draw|list|export|close`."""
     chosen = _parser().parse_args(arguments)
     try:
-        for line in _run(chosen, merged([DEFAULTS, *chosen.configfile])):
+        for line in _run(chosen, merged(chosen.configfile)):
             print(line, flush=True)
     except SealwatchError as error:
         print(f"sealwatch: error: {error}", file=sys.stderr)
@@ -81,7 +81,7 @@ def zone_maps(results: str | Path) -> list[ZoneMap]:
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
-        "--configfile", nargs="+", default=[], help=f"configuration files on top of {DEFAULTS}"
+        "--configfile", nargs="+", default=[], help="configuration files on top of config/config.yaml"
     )
     parser = argparse.ArgumentParser(prog="sealwatch.publish.sampling", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)

@@ -1,0 +1,79 @@
+"""Snakemake's plans for a country without its data: what they list, how long they take and how much memory."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+
+from builders.demo import ROOT
+from builders.national import Country
+
+_LINKED = ("workflow", "config", "profiles", "scripts", "envs")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A finished dry run: number of jobs by rule with the sum as `total`, and what the dry run took."""
+
+    jobs: dict[str, int]
+    seconds: float
+    cpu_s: float
+    peak_mib: float
+    text: str
+
+
+def dry_run(country: Country, *options: str) -> Plan:
+    """`snakemake -n` with the table of jobs only, in a process of its own."""
+    text, seconds, cpu_s, peak_mib = _snakemake(country, "-n", "--quiet", "rules", *options)
+    jobs = {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", text, re.M)}
+    return Plan(jobs, seconds, cpu_s, peak_mib, text)
+
+
+def finish(country: Country) -> None:
+    """Leave the country as after a run: every product an empty file, recorded by Snakemake as made.
+
+    `--touch` records jobs whose products are absent without its tenth of a second for each; then all products get
+    one time, so that none is older than what it was made of.
+    """
+    country.write_flags()
+    _snakemake(country, "--touch", "--cores", "1", "--quiet", "all")
+    listed, *_ = _snakemake(country, "--summary")
+    products = [Path(row.split("\t")[0]) for row in listed.splitlines()[1:]]
+    # The summary ends at the checkpoint, which counts as pending as long as its inputs are absent.
+    for pattern in ("ortho/{}.h5", "segmentation/{}.h5", "outline/{}.gpkg", "review/{}"):
+        products += [country.results / pattern.format(key) for key in country.flagged]
+    for path in products:
+        if path.suffix:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+    now = time.time()
+    for path in [country.results, *country.results.rglob("*")]:
+        os.utime(path, (now, now))
+
+
+def _snakemake(country: Country, *options: str) -> tuple[str, float, float, float]:
+    """Output, seconds, processor seconds and the most memory in MiB."""
+    folder = country.config_file.parent
+    for name in _LINKED:
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
+    command = [sys.executable, "-m", "snakemake", *options, "--nolock", "--configfile", country.config_file]
+    with tempfile.TemporaryFile("w+") as output:
+        begin = time.perf_counter()
+        process = Popen(list(map(str, command)), cwd=folder, stdout=output, stderr=output)
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        text = output.read()
+    if process.returncode:
+        raise RuntimeError(f"snakemake {' '.join(options)} failed:\n{text[-3000:]}")
+    return text, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
