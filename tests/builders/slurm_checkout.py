@@ -50,7 +50,7 @@ class Checkout:
             *self.site.command("--profile", "slurm", only=only),
             *("--set-resources", *asks, *options),
             # A quiet machine answers sooner than a busy cluster.
-            *("--slurm-init-seconds-before-status-checks", "8", "--latency-wait", "10"),
+            *("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10"),
         ]
         return subprocess.Popen(
             command,
