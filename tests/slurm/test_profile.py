@@ -27,3 +27,13 @@ def test_the_example_of_partitions_has_one_with_gpus_and_room_for_the_third_atte
     for field, limit in (("mem_mb", "max_mem_mb"), ("runtime", "max_runtime")):
         most = max(int(figure) for figure in re.findall(rf"^ +{field}=grows\((\d+)\)", RULES, re.M))
         assert 4 * most <= min(limits[limit] for limits in partitions.values())
+
+
+def test_the_third_attempt_of_any_group_fits_the_example_of_partitions():
+    profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
+    partitions = yaml.safe_load((ROOT / "profiles/slurm/partitions.example.yaml").read_text())["partitions"]
+    room = min(limits["max_mem_mb"] for limits in partitions.values())
+    for rule, group in profile["groups"].items():
+        body = re.search(rf"^rule {rule}:\n(.*?)(?=^\S|\Z)", RULES, re.M | re.S)[1]
+        one = int(re.search(r"mem_mb=grows\((\d+)\)", body)[1])
+        assert 4 * one * profile["group-components"][group] <= room, rule
