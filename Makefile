@@ -16,7 +16,7 @@ help:
 setup: ## install system packages (root or sudo) and the Python packages into .venv
 	@bash scripts/setup.sh
 
-setup-tests: ## the same, with the browser and QGIS that only the tests and the screenshots need
+setup-tests: ## the same, with the browser, QGIS and SLURM that only the tests and the screenshots need
 	@bash scripts/setup.sh tests
 
 demo: setup ## build the demo country, run the whole chain on it and compare with its truth

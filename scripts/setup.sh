@@ -8,8 +8,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stamp=.venv/.sealwatch-setup
 packages=(grass-core python3-ply python3-venv cgi-mapserver lighttpd lighttpd-modules-lua gdal-bin make curl)
-# The browser that opens the review page, and QGIS to open what is made for it.
-[ "${1:-}" = tests ] && packages+=(chromium python3-qgis qgis-providers)
+# The browser that opens the review page, QGIS to open what is made for it, and a SLURM cluster with accounting.
+[ "${1:-}" = tests ] && packages+=(chromium python3-qgis qgis-providers
+    munge slurmctld slurmd slurm-client slurmdbd mariadb-server-core mariadb-client-core)
 
 fail() {
     printf 'sealwatch: error: %s\n' "$*" >&2
@@ -41,7 +42,7 @@ can_be_root() {
 }
 
 install_packages() {
-    local wanted=() package keep_web=no policy=/usr/sbin/policy-rc.d
+    local wanted=() package service unwanted=() policy=/usr/sbin/policy-rc.d
     as_root apt-get update -qq
     for package in "$@"; do
         if [ "$package" = postgis ]; then
@@ -55,7 +56,9 @@ install_packages() {
         as_root mkdir -p /etc/postgresql-common
         echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
     fi
-    installed lighttpd && keep_web=yes
+    for service in lighttpd munge slurmctld slurmd slurmdbd; do
+        installed "$service" || unwanted+=("$service")
+    done
     if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
         as_root chmod 755 "$policy"
@@ -64,9 +67,10 @@ install_packages() {
     echo "Installing ${wanted[*]}"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         -o Dpkg::Options::=--force-confold "${wanted[@]}"
-    if [ "$keep_web" = no ] && [ -d /run/systemd/system ]; then
-        as_root systemctl disable --quiet lighttpd
-    fi
+    [ -d /run/systemd/system ] || return 0
+    for service in "${unwanted[@]}"; do
+        ! installed "$service" || as_root systemctl disable --quiet "$service"
+    done
 }
 
 system_packages() {

@@ -13,13 +13,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class Together(LoadScopeScheduling):
-    """Files that use the finished demo go to one process, those that use the test cluster to one."""
+    """Files that use the finished demo go to one process, those of one kind of cluster to one."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = PurePosixPath(nodeid.split("::")[0])
         if path.name in ("test_demo.py", "test_second_year.py"):
             return "demo"
-        return "services" if path.parent.name == "services" else str(path)
+        return path.parent.name if path.parent.name in ("services", "slurm") else str(path)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:

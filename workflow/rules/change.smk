@@ -42,8 +42,8 @@ rule change:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         baseline=2,
         catalogue=STAC_CATALOGUE,
@@ -65,8 +65,8 @@ rule change_styles:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=grows(500),
+        runtime=grows(5),
     params:
         baseline=1,
     message:
@@ -94,8 +94,8 @@ rule evidence:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=2000,
-        runtime=45,
+        mem_mb=grows(2000),
+        runtime=grows(45),
     params:
         baseline=1,
     message:

@@ -30,8 +30,8 @@ rule check_grass:
     conda:
         "../../envs/grass.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         baseline=1,
         results=lambda w, input: os.path.dirname(os.path.dirname(input.grid)),

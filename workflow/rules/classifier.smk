@@ -1,5 +1,29 @@
 """Beside the stages. labelled patches -> models/landcover.onnx, its int8 variant, checkpoint and model card."""
 
+
+localrules:
+    fetch,
+
+
+rule fetch:
+    """What the training needs from the internet, before a run on machines without it; run explicitly.
+
+    No output: the weights go to torch's cache.
+    """
+    input:
+        patches=downloaded_patches(),
+    log:
+        result("logs/fetch.log"),
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        network=network_to_train(),
+    message:
+        "Fetching what the training needs"
+    script:
+        "../../scripts/fetch.py"
+
+
 if config["classifier"]["model"] is None and config["classifier"]["patches"] is None:
 
     rule eurosat:
@@ -13,8 +37,8 @@ if config["classifier"]["model"] is None and config["classifier"]["patches"] is 
         conda:
             "../../envs/torch.yaml"
         resources:
-            mem_mb=2000,
-            runtime=120,
+            mem_mb=grows(2000),
+            runtime=grows(120),
         params:
             baseline=1,
         message:
@@ -39,8 +63,8 @@ if config["classifier"]["model"] is None and config["classifier"]["local_labels"
         conda:
             "../../envs/base.yaml"
         resources:
-            mem_mb=2000,
-            runtime=30,
+            mem_mb=grows(2000),
+            runtime=grows(30),
         params:
             baseline=1,
             bands=config["classifier"]["bands"],
@@ -56,11 +80,7 @@ if config["classifier"]["model"] is None:
     rule train_classifier:
         """Land-cover network from labelled patches, with figures for places it has not seen."""
         input:
-            index=(
-                f"{config['classifier']['patches']}/index.csv"
-                if config["classifier"]["patches"]
-                else result("eurosat/index.csv")
-            ),
+            index=downloaded_patches() or f"{config['classifier']['patches']}/index.csv",
             local=(
                 result("models/local_patches.h5")
                 if config["classifier"]["local_labels"]
@@ -81,8 +101,8 @@ if config["classifier"]["model"] is None:
             "../../envs/torch.yaml"
         threads: 8
         resources:
-            mem_mb=8000,
-            runtime=240,
+            mem_mb=grows(8000),
+            runtime=grows(240),
             gpu=int(config["classifier"]["device"] == "gpu"),
         params:
             baseline=2,

@@ -1,6 +1,7 @@
 """Names and input functions of the rule files, in the order of the pipeline."""
 
 from contextlib import contextmanager
+from inspect import signature
 
 RESULTS = config["results"].rstrip("/")
 TILES = inventory.known_tiles(config["catalogue"]["tiles"], f"{RESULTS}/inventory")
@@ -34,6 +35,17 @@ def plain_errors():
 def result(path):
     """Path of a product below the results folder; wildcards in braces stay wildcards."""
     return f"{RESULTS}/{path}"
+
+
+def grows(amount):
+    """Resource (MB, minutes) that doubles with each further attempt at a job, where the profile sets `retries`."""
+
+    def needed(wildcards, attempt):
+        return amount * 2 ** (attempt - 1)
+
+    # Snakemake asks for the signature at every job.
+    needed.__signature__ = signature(needed)
+    return needed
 
 
 def per_zone(path, **wildcards):
@@ -73,6 +85,19 @@ def classifier_model():
         return config["classifier"]["model"]
     ending = {"fp32": ".onnx", "int8": ".int8.onnx"}[config["classifier"]["precision"]]
     return result(f"models/landcover{ending}")
+
+
+def downloaded_patches():
+    """Index of EuroSAT, where the network is trained on it."""
+    own = config["classifier"]["model"] or config["classifier"]["patches"]
+    return [] if own else result("eurosat/index.csv")
+
+
+def network_to_train():
+    """Settings of the network that is trained here, or None."""
+    if config["classifier"]["model"]:
+        return None
+    return {key: config["classifier"][key] for key in ("backbone", "bands", "weights")}
 
 
 def labelled_scenes():

@@ -27,8 +27,8 @@ rule mosaic:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         baseline=2,
         catalogue=STAC_CATALOGUE,
@@ -56,8 +56,8 @@ rule month:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grows(4000),
+        runtime=grows(20),
     params:
         baseline=2,
         catalogue=STAC_CATALOGUE,
@@ -88,8 +88,8 @@ rule half:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grows(4000),
+        runtime=grows(20),
     params:
         baseline=2,
         catalogue=STAC_CATALOGUE,
@@ -128,8 +128,8 @@ rule stac_catalogue:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grows(1000),
+        runtime=grows(10),
     params:
         baseline=1,
         project=lambda w: config["project"],  # no path, though it may be the beginning of one
@@ -157,8 +157,8 @@ rule spacetime:
     conda:
         "../../envs/grass.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         baseline=2,
         pack=config["spacetime"]["pack"],

@@ -20,8 +20,8 @@ checkpoint flag_sheets:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         baseline=2,
     message:
@@ -45,8 +45,8 @@ rule prepare_sheet:
     conda:
         "../../envs/grass.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         baseline=2,
         window_px=ORTHOPHOTO["window_px"],
@@ -74,8 +74,8 @@ rule label_sheet:
     conda:
         "../../envs/grass.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         baseline=2,
         reference_min=ORTHOPHOTO["reference_min"],
@@ -104,8 +104,8 @@ rule train_forest:
     threads: 8
     resources:
         **({"gpu": 1} if ORTHOPHOTO["forest"]["engine"] == "gpu" else {}),
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=grows(8000),
+        runtime=grows(60),
     params:
         baseline=1,
         settings=ORTHOPHOTO["forest"],
@@ -131,8 +131,8 @@ rule segment:
     threads: 2
     resources:
         **({"gpu": 1} if ORTHOPHOTO["forest"]["engine"] == "gpu" else {}),
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         baseline=2,
         engine=ORTHOPHOTO["forest"]["engine"],
@@ -158,8 +158,8 @@ rule outline:
     conda:
         "../../envs/grass.yaml"
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grows(4000),
+        runtime=grows(20),
     params:
         baseline=3,
         settings={

@@ -24,8 +24,8 @@ rule load:
     conda:
         "../../envs/services.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         baseline=2,
         database=config["database"],
@@ -49,8 +49,8 @@ rule registries:
     conda:
         "../../envs/services.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=grows(4000),
+        runtime=grows(120),
     params:
         baseline=2,
         registries=config["registries"],
@@ -75,8 +75,8 @@ rule enrich:
     conda:
         "../../envs/services.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         baseline=2,
         database=config["database"],
@@ -109,8 +109,8 @@ rule review_imagery:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         baseline=1,
         unclear_scl=config["sentinel2"]["unclear_scl"],
@@ -137,8 +137,8 @@ rule qgis_project:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grows(2000),
+        runtime=grows(20),
     params:
         baseline=1,
         registries=list(config["registries"]),
@@ -166,8 +166,8 @@ rule service:
     conda:
         "../../envs/services.yaml"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=grows(500),
+        runtime=grows(5),
     params:
         baseline=1,
         services=config["services"],
@@ -189,8 +189,8 @@ rule release:
     conda:
         "../../envs/services.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         folder=result("release"),
         mapfile=result("publish/sealwatch.map"),

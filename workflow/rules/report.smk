@@ -20,8 +20,8 @@ rule summary:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         baseline=3,
         scenes=INVENTORY.scenes,

@@ -14,8 +14,8 @@ rule zone_grid:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         baseline=1,
         patch_stride=config["grid"]["patch_stride"],
@@ -40,8 +40,10 @@ rule ingest:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
+        # Profiles limit how many scenes are fetched at once.
+        download=1,
     params:
         baseline=2,
         bands=config["sentinel2"]["bands"],
@@ -67,8 +69,8 @@ rule classify:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
         gpu=int(config["classifier"]["device"] == "gpu"),
     params:
         baseline=3,
