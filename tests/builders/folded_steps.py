@@ -1,8 +1,8 @@
-"""A small country whose steps only fold what they were given into what they write: the real rules, run by Snakemake in
-hundredths of a second, with products that differ exactly where an input or a parameter differs.
+"""Steps that only fold what they were given into what they write: the real rules, run by Snakemake in hundredths of a
+second, with products that differ exactly where an input or a parameter differs.
 
-Two steps are true in the small, for the rules read what they write: months and half-years know how many scenes they hold,
-and an orthophoto is flagged while its half-year holds enough of them.
+Two steps are true in the small, for the rules read what they write: months and half-years know how many mosaics they
+hold, and an orthophoto is flagged while its half-year holds enough of them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any
 from builders.demo import ROOT
 from sealwatch.files import write_json
 from sealwatch.keys import half_span, sheet_key
+from sealwatch.orthophoto.flags import FLAGGED, SHOWN_FIELDS
 from sealwatch.orthophoto.sheets import earlier_flight, find_sheet, read_index
 
 CONFIG = "my.yaml"
@@ -80,7 +81,9 @@ class Runner:
         process.join(300)
         said = folder / "said.txt"
         rows = [json.loads(row) for row in (folder / TRACE).read_text().splitlines()]
-        steps = [Step(row["rule"], tuple(row["inputs"]), tuple(row["outputs"]), row["digest"]) for row in rows]
+        steps = [
+            Step(row["rule"], tuple(row["inputs"]), tuple(row["outputs"]), row["digest"]) for row in rows
+        ]
         killed = process.exitcode == -signal.SIGKILL
         return Run(steps, None if killed else process.exitcode, said.read_text() if said.exists() else "")
 
@@ -156,7 +159,7 @@ def _step(*given: Any, kill: tuple[int, str] | None, **_: Any) -> None:
 
 
 def _inputs_that_count(rule: str, inputs: Any) -> list[str]:
-    aside = {"prepare_sheet": ("index",), "review_imagery": ("index", "flag")}.get(rule, ())
+    aside = {"prepare_sheet": ("index",), "review_imagery": ("index",)}.get(rule, ())
     left_out = {str(path) for name in aside for path in _listed(inputs[name])}
     return sorted(str(path) for path in inputs if str(path) not in left_out)
 
@@ -175,7 +178,12 @@ def _write(rule: str, path: Path, content: str, inputs: Any) -> None:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         for flag in _flags(inputs):
-            write_json(part / f"{sheet_key(flag['sheet'], flag['year'])}.json", flag)
+            key = sheet_key(flag["sheet"], flag["year"])
+            write_json(part / f"{key}.json", flag)
+            write_json(
+                part / f"{key}.shown", [[event[name] for name in SHOWN_FIELDS] for event in flag["events"]]
+            )
+        (part / FLAGGED).write_text(str(sorted(path.stem for path in part.glob("*.json"))))
         shutil.rmtree(path, ignore_errors=True)
         part.rename(path)
     elif path.suffix:
@@ -190,7 +198,9 @@ def _write(rule: str, path: Path, content: str, inputs: Any) -> None:
 def _flags(inputs: Any) -> list[dict[str, Any]]:
     """An orthophoto is flagged by a half-year with at least as many mosaics as the number in the sheet's name."""
     found = []
-    events = [event for path in _listed(inputs.changes) for event in json.loads(Path(path).read_text())["events"]]
+    events = [
+        event for path in _listed(inputs.changes) for event in json.loads(Path(path).read_text())["events"]
+    ]
     for sheet in read_index(inputs.index):
         enough = int(sheet.sheet[1:])
         under = [
@@ -219,4 +229,3 @@ def _note(rule: str, inputs: Sequence[str], outputs: Sequence[str], digest: str)
         trace.write(row + "\n")
         trace.flush()
         return len(Path(TRACE).read_text().splitlines())
-

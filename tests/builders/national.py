@@ -70,6 +70,8 @@ class Country:
             }
             flag = {"sheet": sheet, "year": int(year), "earlier": None, "events": [event]}
             write_json(self.results / f"flags/{key}.json", flag)
+            write_json(self.results / f"flags/{key}.shown", [])
+        (self.results / "flags/flagged.txt").write_text("".join(f"{key}\n" for key in self.flagged))
 
     def add_scene(self) -> tuple[str, str, str]:
         """Add one scene of the first tile on a day of its own to the inventory; returns its key."""

@@ -1,5 +1,5 @@
-"""Run again and again as scenes come, go and change, as files are touched and runs are killed: the products are those of a
-run from nothing, and nothing is done in vain. All rules, on steps that only fold their inputs (builders.folded_steps)."""
+"""Run again and again as scenes come, go and change, files are touched and runs killed: the products are those of a run
+from nothing, and nothing is done in vain. All rules, on steps that only fold their inputs (builders.folded_steps)."""
 
 import os
 import shutil

@@ -136,6 +136,11 @@ def flagged_sheets():
     return sorted(path.stem for path in Path(flags_folder()).glob("*.json"))
 
 
+def flagged_list(wildcards):
+    """The list of the flagged orthophotos, by whose age it is seen that one is flagged no more."""
+    return f"{flags_folder()}/flagged.txt"
+
+
 def settled_changes(wildcards):
     """Layers of change of all zones, looked at after the checkpoint: the same bytes again are no work."""
     flags_folder()
@@ -194,6 +199,18 @@ def scenes_to_review(side):
         return [result(f"acquisition/{keys.scene_key(*scene)}.h5") for scene in chosen]
 
     return find
+
+
+def months_to_review(wildcards):
+    """Files of the inventory by whose age it is seen that a scene that could be shown has come or gone."""
+    flag = json.loads(Path(flag_of(wildcards)).read_text())
+    halves = review_scenes.review_halves(flag, INVENTORY)
+    zone = flag["events"][0]["epsg"]
+    return [
+        result(f"inventory/{zone}/{month}.json")
+        for h in halves
+        for month in parts_of(h)
+    ]
 
 
 def review_folders(wildcards):

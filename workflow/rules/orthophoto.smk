@@ -23,7 +23,7 @@ checkpoint flag_sheets:
         mem_mb=grows(2000),
         runtime=grows(10),
     params:
-        baseline=2,
+        baseline=3,
     message:
         "Flagging orthophotos under confirmed change"
     script:

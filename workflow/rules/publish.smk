@@ -15,6 +15,7 @@ rule load:
     """All outlined polygons into PostGIS, keyed by their ids."""
     input:
         outlines=outlines,
+        flagged=flagged_list,
     output:
         state=result("publish/load.json"),
     log:
@@ -93,10 +94,11 @@ rule review_imagery:
     that a new scene leaves the pictures alone.
     """
     input:
-        # Its events count by what follows from them: dates that may be shown, and flights. Their confidence does not.
-        flag=lambda w: ancient(flag_of(w)),
+        # Not the whole flag: another confidence of an event changes no picture.
+        shown=lambda w: flag_of(w).replace(".json", ".shown"),
         before=scenes_to_review("before"),
         after=scenes_to_review("after"),
+        members=months_to_review,
         rasters=lambda w: ancient([flight["raster"] for flight in flights_of(w)]),
         # For the footprint only: another row must not make this sheet anew.
         index=ancient(ORTHOPHOTO["sheets"]),
@@ -126,6 +128,7 @@ rule qgis_project:
     """The QGIS project for reviewers: forms on the database, pictures before and after, transition plots."""
     input:
         pictures=review_folders,
+        flagged=flagged_list,
         changes=settled_changes,
     output:
         project=result("publish/review.qgs"),

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 EVENT_FIELDS = ("event_id", "from_class", "to_class", "start_half", "confirm_half", "confidence")
 """Attributes of an event that a flag file repeats."""
 
+FLAGGED = "flagged.txt"
+"""File beside the flags that lists their keys: what is made of all flags is made anew when one of them has gone."""
+
+SHOWN_FIELDS = ("start_half", "confirm_half", "bounds", "epsg")
+"""Fields of an event on which it depends what reviewers are shown of the sheet."""
+
 LEAST_OVERLAP_M2 = 1.0
 """Common area of two footprints that is more than the rounding of their corners."""
 
@@ -41,7 +47,8 @@ def flag_sheets(changes: Sequence[str | Path], index: str | Path, target: str | 
         target: folder that will hold `{sheet}_{year}.json`: `sheet`, `year`, `flight_date`, `path`, `earlier`
             (the flight of the sheet immediately before: `year`, `flight_date`, `path`; or null) and `events`,
             each with the fields of `EVENT_FIELDS`, `bounds` [x_min, y_min, x_max, y_max] in metres, `area`
-            (WKT: the part of the footprint that belongs to this sheet for this event) and the `epsg` of both.
+            (WKT: the part of the footprint that belongs to this sheet for this event) and the `epsg` of both;
+            `{sheet}_{year}.shown`: the `SHOWN_FIELDS` of the same events; and `FLAGGED`, all keys, a line each.
 
     Returns:
         The keys (`D2101_2024`) of the flagged orthophotos, sorted.
@@ -61,6 +68,9 @@ def flag_sheets(changes: Sequence[str | Path], index: str | Path, target: str | 
         part.mkdir()
         for key, flag in flags.items():
             write_json(part / f"{key}.json", flag)
+            shown = [{field: event[field] for field in SHOWN_FIELDS} for event in flag["events"]]
+            write_json(part / f"{key}.shown", shown)
+        (part / FLAGGED).write_text("".join(f"{key}\n" for key in flags), encoding="utf-8")
     return list(flags)
 
 

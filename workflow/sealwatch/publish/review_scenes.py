@@ -9,7 +9,7 @@ from typing import Any
 
 from ..catalogue.inventory import Inventory
 from ..catalogue.tiles import tiles_at
-from ..keys import zone_of_tile
+from ..keys import half_of, zone_of_tile
 
 DATES = 12
 """Most dates of which the clearest is shown; those nearest to the middle of summer."""
@@ -64,6 +64,18 @@ def review_scenes(flag: Mapping[str, Any], inventory: Inventory) -> dict[str, li
         "before": scenes(near or earlier[-1:]),
         "after": scenes(_after(*latest, inventory.newest_half, seen)),
     }
+
+
+def review_halves(flag: Mapping[str, Any], inventory: Inventory) -> list[str]:
+    """Half-years on whose scenes it depends what `review_scenes` gives: those it took, and those it might have taken.
+
+    Half-years still being filled are left out unless it took them.
+    """
+    events = flag["events"]
+    start, confirm = min(e["start_half"] for e in events), max(e["confirm_half"] for e in events)
+    window = [stepped(start, -2), stepped(start, -1), confirm, stepped(confirm, 1)]
+    shown = [half_of(day) for side in review_scenes(flag, inventory).values() for _, day, _ in side]
+    return sorted({half for half in window if half < inventory.newest_half} | set(shown))
 
 
 def _after(start: str, confirm: str, newest: str, seen: list[str]) -> list[str]:
