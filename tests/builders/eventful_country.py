@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
 from datetime import date, timedelta
@@ -42,15 +43,24 @@ class EventfulCountry:
         folder: new folder.
         runner: of runs.
         seed: of the events.
+        prepare: gives the folder its workflow and rules.
+        engine: where the network and the forest work, `cpu` or `gpu`.
     """
 
-    def __init__(self, folder: Path, runner: Runner, seed: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        runner: Runner,
+        seed: int,
+        prepare: Callable[[Path], None] = link,
+        engine: str = "cpu",
+    ) -> None:
         self.folder, self._runner, self._random = folder, runner, random.Random(seed)
         self.happened: list[str] = []
         self._flights = [(sheet, year) for sheet in SHEETS for year in (2019, 2021)]
         self._last: dict[tuple[str, ...], str] = {}
         self._unrecorded: set[tuple[str, ...]] = set()
-        self._settings = {"min_area_m2": 50}
+        self._engine, self._settings = engine, {"min_area_m2": 50}
         for name in ("items", "sources"):
             (folder / name).mkdir(parents=True)
         self._products: dict[str, Product] = {}
@@ -61,7 +71,7 @@ class EventfulCountry:
         _write_sources(folder / "sources")
         self._write_index()
         self._write_config()
-        link(folder)
+        prepare(folder)
         _refresh(folder)
 
     def keep(self, aside: Path) -> None:
@@ -246,10 +256,11 @@ class EventfulCountry:
             "area_of_interest": "sources/area.geojson",
             "period": PERIOD,
             "catalogue": {"tiles": TILES},
-            "classifier": {"model": "sources/model.onnx"},
+            "classifier": {"model": "sources/model.onnx", "device": self._engine},
             "orthophoto": {
                 "sheets": "sources/sheets.gpkg",
                 "training_polygons": "sources/training_polygons.gpkg",
+                "forest": {"engine": self._engine},
                 **self._settings,
             },
             "registries": {"cadastre": {"path": "sources/cadastre.gpkg", "layer": None}},

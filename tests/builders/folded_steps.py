@@ -63,7 +63,7 @@ class Runner:
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["builders.folded_steps", "snakemake.cli", "snakemake.workflow"])
+        self._context.set_forkserver_preload(["builders.folded_steps", "builders.preloaded"])
 
     def run(self, folder: Path, *options: str, kill: tuple[int, str] | None = None) -> Run:
         """One run in a folder.
@@ -92,6 +92,24 @@ def link(folder: Path) -> None:
     """Give a folder the workflow, its rules and its profile."""
     for name in _LINKED:
         (folder / name).symlink_to(ROOT / name)
+
+
+def link_for_nodes(folder: Path) -> None:
+    """The same for runs whose jobs are processes of their own, as on a cluster: scripts that fold."""
+    for name in _LINKED:
+        if name not in ("workflow", "scripts"):
+            (folder / name).symlink_to(ROOT / name)
+    # A copy, for Snakemake looks for scripts beside the rule files that it was led to.
+    shutil.copytree(ROOT / "workflow", folder / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "scripts").mkdir()
+    for script in (ROOT / "scripts").glob("*.py"):
+        text = "from builders.folded_steps import fold_script\n\nfold_script(snakemake)\n"
+        (folder / "scripts" / script.name).write_text(text)
+
+
+def fold_script(job: Any) -> None:
+    """Body of a script: fold what Snakemake gives it."""
+    _fold(job.rule, job.input, job.output, job.params, job.wildcards)
 
 
 def products(folder: Path) -> dict[str, bytes]:
@@ -124,10 +142,14 @@ def _run(folder: Path, options: Sequence[str], kill: tuple[int, str] | None) -> 
 
 def _step(*given: Any, kill: tuple[int, str] | None, **_: Any) -> None:
     """In place of Snakemake's `script`: fold the inputs and parameters into the outputs."""
-    _path, _base, inputs, outputs, params, wildcards = given[:6]
-    rule, benchmark = given[10], given[16]
-    if benchmark is not None:
-        benchmark.running_time = 0.0
+    if given[16] is not None:
+        given[16].running_time = 0.0  # of the benchmark
+    _fold(given[10], *given[2:6], kill)
+
+
+def _fold(
+    rule: str, inputs: Any, outputs: Any, params: Any, wildcards: Any, kill: tuple[int, str] | None = None
+) -> None:
     here = str(Path.cwd())
     folded = hashlib.sha256(json.dumps([rule, dict(wildcards)], sort_keys=True).encode())
     folded.update(repr(sorted(params.items())).replace(here, ".").encode())

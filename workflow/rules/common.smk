@@ -141,6 +141,19 @@ def flagged_list(wildcards):
     return f"{flags_folder()}/flagged.txt"
 
 
+def settled(path):
+    """Input function for what may follow from the flags, looked at once the checkpoint has run.
+
+    A job that ran before it would not run again in the same run, though its input is made anew.
+    """
+
+    def find(_):
+        flags_folder()
+        return result(path)
+
+    return find
+
+
 def settled_changes(wildcards):
     """Layers of change of all zones, looked at after the checkpoint: the same bytes again are no work."""
     flags_folder()

@@ -65,7 +65,7 @@ rule registries:
 rule enrich:
     """Distance and overlap of every polygon with each registry, land use before, municipality; copies for small scales."""
     input:
-        outlines=result("publish/load.json"),
+        outlines=settled("publish/load.json"),
         registries=result("publish/registries.json"),
     output:
         state=result("publish/enrich.json"),
@@ -158,7 +158,7 @@ rule qgis_project:
 rule service:
     """The public views and the mapfile that serves the current release."""
     input:
-        state=result("publish/enrich.json"),
+        state=settled("publish/enrich.json"),
     output:
         mapfile=result("publish/sealwatch.map"),
         current=result("publish/sealwatch.release.json"),
