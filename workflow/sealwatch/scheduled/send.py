@@ -26,7 +26,7 @@ from ..errors import ServiceError
 _LOG = logging.getLogger(__name__)
 
 _TIMEOUT_S = 30
-_PAUSES_S = (1, 3, 9)
+_PAUSES_S = (0.5, 1, 2)
 _MOST_POSTED = 1000
 _SENDMAIL_PLACES = "/usr/sbin:/usr/lib:/usr/local/sbin"
 
