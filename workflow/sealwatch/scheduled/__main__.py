@@ -67,6 +67,7 @@ def _steps(chosen: argparse.Namespace, logs: Path, held: Held) -> Failure | None
         )
         if failure:
             return _locked(chosen, held) if failure.locked else failure
+    held.killed = None
     return None
 
 
@@ -100,6 +101,7 @@ def _unlock(chosen: argparse.Namespace, config: dict[str, Any], held: Held) -> i
     if failure:
         print("\n".join(failure.tail), file=sys.stderr)
         raise SealwatchError(f"{Path.cwd()}: {failure.what} and unlocked nothing")
+    held.killed = None
     print(f"{Path.cwd()}: unlocked; the next run goes on where the last one ended")
     return 0
 

@@ -23,13 +23,14 @@ class BusyError(SealwatchError):
     """Another run works; it is no failure to leave the field to it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Held:
     """A lock that is held.
 
     Attributes:
         descriptor: of the open file. A child that inherits it keeps the lock when this process is killed.
-        killed: host, pid and start of the run before, where it did not come to its end.
+        killed: host, pid and start of the last run that did not come to its end; set to None when all is in order
+            again, else the next run finds it too.
     """
 
     descriptor: int
@@ -67,12 +68,13 @@ def only_run(path: Path) -> Iterator[Held]:
                 f"{path}: its file system has no locks ({error.strerror}); name a file on a local disk: --lock-file"
             ) from error
         before = _read(descriptor)
-        mine = {"host": socket.gethostname(), "pid": os.getpid(), "started": now()}
+        mine: dict[str, Any] = {"host": socket.gethostname(), "pid": os.getpid(), "started": now()}
         _write(descriptor, mine)
+        held = Held(descriptor, before if before and "ended" not in before else (before or {}).get("killed"))
         try:
-            yield Held(descriptor, before if before and "ended" not in before else None)
+            yield held
         finally:
-            _write(descriptor, {**mine, "ended": now()})
+            _write(descriptor, {**mine, "ended": now(), "killed": held.killed})
     finally:
         os.close(descriptor)
 
