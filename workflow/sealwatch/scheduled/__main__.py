@@ -76,17 +76,17 @@ def _locked(chosen: argparse.Namespace, held: Held) -> Failure:
     worker = working_there(Path.cwd())
     if worker:
         raise BusyError(f"{Path.cwd()}: {worker} works in this folder; the scheduled run ends")
-    command = [
-        "python",
-        "-m",
-        "sealwatch.scheduled",
-        "--configfile",
-        *map(str, chosen.configfile),
-        "--unlock",
-    ]
-    return Failure(
-        explain(Path.cwd(), held.killed, f"cd {shlex.quote(str(Path.cwd()))} && {shlex.join(command)}")
-    )
+    return Failure(explain(Path.cwd(), held.killed, _unlocking(chosen)))
+
+
+def _unlocking(chosen: argparse.Namespace) -> str:
+    """The command that clears the lock, as a line for a shell."""
+    options = _project(chosen)
+    if chosen.lock_file:
+        options += ["--lock-file", str(chosen.lock_file)]
+    options += ["--unlock", *(["--", *chosen.snakemake] if chosen.snakemake else [])]
+    folder, library = shlex.quote(str(Path.cwd())), shlex.quote(str(Path(__file__).parents[2]))
+    return f"cd {folder} && PYTHONPATH={library} {shlex.join([sys.executable, '-m', 'sealwatch.scheduled', *options])}"
 
 
 def _unlock(chosen: argparse.Namespace, config: dict[str, Any], held: Held) -> int:
@@ -107,9 +107,13 @@ def _unlock(chosen: argparse.Namespace, config: dict[str, Any], held: Held) -> i
 
 
 def _snakemake_options(chosen: argparse.Namespace) -> list[str]:
+    return [*_project(chosen), *chosen.snakemake]
+
+
+def _project(chosen: argparse.Namespace) -> list[str]:
+    """Options that we share with Snakemake."""
     where = ["--profile", chosen.profile] if chosen.profile else ["--cores", chosen.cores]
-    files = ["--configfile", *map(str, chosen.configfile)] if chosen.configfile else []
-    return [*where, *files, *chosen.snakemake]
+    return [*where, *(["--configfile", *map(str, chosen.configfile)] if chosen.configfile else [])]
 
 
 def _parser() -> argparse.ArgumentParser:
