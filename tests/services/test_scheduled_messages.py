@@ -48,7 +48,7 @@ def alerts(config, tmp_path):
 def ended(config, ways, failure=None, always=False):
     """What a scheduled run does once Snakemake has ended; whether all went well."""
     told = Told(Path(config["results"]) / "scheduled/told.json")
-    told.begin(list(ways), State({}, frozenset(), frozenset()))
+    told.begin(ways, lambda: State({}, frozenset(), frozenset()))
     return tell(config, ways, told, failure, "now", always)
 
 
@@ -80,14 +80,18 @@ def test_each_alert_is_told_once_whatever_becomes_of_it(config, alerts, monkeypa
         assert "New scenes" not in text
 
         # A failed run takes the file away for a while; that is no news of alerts, then or later.
-        (Path(config["results"]) / "change/32633_alerts.parquet").unlink()
+        path = Path(config["results"]) / "change/32633_alerts.parquet"
+        path.unlink()
         assert not ended(config, ways, Failure("snakemake ended with status 1"))
+        path.write_text("damaged")
+        assert not ended(config, ways)
         alerts(a="confirmed", b="withdrawn", c="open", d="open")
         assert ended(config, ways)
-        assert len(server.mails) == 3
+        assert len(server.mails) == 4
         assert "run failed, 0 new alerts" in server.mails[2]["Subject"]
+        assert f"Failed: {path}: cannot be read" in server.mails[3].get_content()
         assert ended(config, ways, always=True)
-        assert server.mails[3]["Subject"] == "Sealwatch Testland: 0 new alerts"
+        assert server.mails[4]["Subject"] == "Sealwatch Testland: 0 new alerts"
 
 
 def test_what_could_not_be_told_is_told_by_the_next_run(config, alerts, monkeypatch, capfd):
@@ -169,7 +173,8 @@ def test_sendmail_gets_the_message_and_no_header_of_anothers(config, alerts, mon
     for address in ("a@example.org\nBcc: b@example.org", "nobody", "a@b, c@d", ""):
         with pytest.raises(SealwatchError, match="is no mail address"):
             chosen_ways([address], None)
-    monkeypatch.setenv("SEALWATCH_WEBHOOK_URL", "hooks.example.org/s3cret")
-    with pytest.raises(SealwatchError, match="SEALWATCH_WEBHOOK_URL") as refused:
-        chosen_ways([], None)
-    assert "s3cret" not in str(refused.value)
+    for url in ("hooks.example.org/s3cret", "https://[hooks/s3cret"):
+        monkeypatch.setenv("SEALWATCH_WEBHOOK_URL", url)
+        with pytest.raises(SealwatchError, match="SEALWATCH_WEBHOOK_URL: is no address") as refused:
+            chosen_ways([], None)
+        assert "s3cret" not in str(refused.value)

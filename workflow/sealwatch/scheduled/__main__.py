@@ -51,7 +51,7 @@ def _run(chosen: argparse.Namespace, config: dict[str, Any], held: Held) -> int:
     ways = chosen_ways(chosen.mail_to, chosen.mail_from)
     folder = Path(config["results"]) / "scheduled"
     told, begin = Told(folder / "told.json"), now()
-    told.begin(list(ways), read_state(config))
+    told.begin(ways, lambda: read_state(config))
     failure = _steps(chosen, folder, held)
     span = f"{begin} to {now()} on {socket.gethostname()}"
     return 0 if tell(config, ways, told, failure, span, chosen.always) else 1

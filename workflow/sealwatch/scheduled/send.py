@@ -132,9 +132,12 @@ class Post:
     """
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ServiceError("SEALWATCH_WEBHOOK_URL: is no address such as https://host/path")
+        try:
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError
+        except ValueError:
+            raise ServiceError("SEALWATCH_WEBHOOK_URL: is no address such as https://host/path") from None
         self._url, self._name = url, f"the webhook on {parts.hostname}"
         proxy = (
             None

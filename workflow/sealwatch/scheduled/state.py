@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,11 +86,11 @@ class Told:
         """What was told last by one way."""
         return self._states[way]
 
-    def begin(self, ways: list[str], state: State) -> None:
+    def begin(self, ways: Iterable[str], read: Callable[[], State]) -> None:
         """Take what there is for told, by ways that have told nothing yet."""
-        new = {way: state for way in ways if way not in self._states}
+        new = [way for way in ways if way not in self._states]
         if new:
-            self._states |= new
+            self._states |= dict.fromkeys(new, read())
             self._write()
 
     def tell(self, way: str, state: State) -> None:
