@@ -2,6 +2,7 @@
 
 import jsonschema  # noqa: F401
 import smart_open  # noqa: F401
+import snakemake.api
 import snakemake.report
 import snakemake.sourcecache
 import snakemake.workflow  # noqa: F401
