@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import SealwatchError
-from .intervals import Z, Limits, part_limits, score_limits, sum_limits
+from .intervals import Limits, Z, part_limits, score_limits, sum_limits
 
 
 class EstimateError(SealwatchError):

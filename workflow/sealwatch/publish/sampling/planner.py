@@ -105,7 +105,7 @@ def plan(
 ) -> Plan:
     """The fewest units found that are expected to reach all wanted half-widths.
 
-    Units are added, a hundredth of the sample at a time, where they narrow the figure most that is farthest from its
+    Units are added, a fiftieth of the sample at a time, where they narrow the figure most that is farthest from its
     goal; for the normal interval of an area or of overall accuracy that is Neyman's allocation (Cochran 5.26).
 
     Args:
@@ -131,7 +131,7 @@ def plan(
 
     now = expected(expectation, {name: min(minimum, expectation.cells[name]) for name in STRATA})
     while excess(now) > 1:
-        step = max(1, sum(now.units.values()) // 100)
+        step = max(1, sum(now.units.values()) // 50)
         tried = []
         for name in STRATA:
             more = min(now.units[name] + step, expectation.cells[name])
