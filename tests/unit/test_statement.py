@@ -78,7 +78,7 @@ def test_areas_and_accuracies_follow_from_the_units():
     assert found["overall_accuracy"]["value"] == pytest.approx(1 - (100 + 240) / 50_000)
     assert found["matrix_units"] == [[80, 20], [3, 297]]
     assert np.sum(found["matrix_shares"]) == pytest.approx(1)
-    assert found["not_in_population_km2"]["unobserved"] == pytest.approx(4.096)
+    assert found["unobserved_km2"] == pytest.approx(4.096)
 
 
 def test_units_without_a_label_are_counted_named_and_bound_the_area():

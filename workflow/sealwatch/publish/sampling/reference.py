@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from ..database import connect
 from .planner import CLASSES
-from .store import SampleError, agreement
+from .store import SampleError
 from .strata import STRATA
 
 OUTCOMES = (*CLASSES, "unsure", "disputed", "unanswered")
@@ -27,7 +27,7 @@ class Interpreted:
         strata: rows of `sample_stratum` in the order of `STRATA`.
         units: `unit`, `stratum`, `map_label`.
         labels: `unit`, `reviewer`, `label`: the latest of each person.
-        agreement: as `store.agreement`.
+        agreement: rows of view `sample_agreement`: two reviewers, `units` both labelled, `agreed` of these.
     """
 
     sample: dict[str, Any]
@@ -75,12 +75,16 @@ def read_interpreted(settings: Mapping[str, Any], name: str) -> Interpreted:
             "SELECT unit, reviewer, label FROM interpretation_latest WHERE sample = %s ORDER BY unit, reviewer",
             [name],
         ).fetchall()
+        pairs = cursor.execute(
+            "SELECT reviewer_a, reviewer_b, units, agreed FROM sample_agreement WHERE sample = %s ORDER BY 1, 2",
+            [name],
+        ).fetchall()
     return Interpreted(
         sample,
         strata,
         pd.DataFrame(units, columns=["unit", "stratum", "map_label"]),
         pd.DataFrame(labels, columns=["unit", "reviewer", "label"]),
-        agreement(settings, name),
+        pairs,
     )
 
 

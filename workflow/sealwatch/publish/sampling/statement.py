@@ -55,9 +55,7 @@ def make_statement(found: Interpreted, referee: str | None = None) -> dict[str, 
         "map_digest": sample["map_digest"],
         "buffer_cells": sample["buffer_cells"],
         "area_km2": _rounded(total_km2),
-        "not_in_population_km2": {
-            "unobserved": _rounded(sample["unobserved_cells"] * cell_km2),
-        },
+        "unobserved_km2": _rounded(sample["unobserved_cells"] * cell_km2),
         "strata": [
             {
                 "stratum": s["stratum"],

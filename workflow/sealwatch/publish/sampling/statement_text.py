@@ -21,7 +21,7 @@ def markdown(statement: dict[str, Any]) -> str:
         "",
         f"Sample `{statement['sample']}` of the changes that began from {first} to {last}; "
         f"{statement['area_km2']:.2f} km2, maps {statement['map_digest']}.",
-        f"{statement['not_in_population_km2']['unobserved']:.2f} km2 of the area were observed too rarely to have a "
+        f"{statement['unobserved_km2']:.2f} km2 of the area were observed too rarely to have a "
         "state; nothing is said of them.",
         "",
         "| figure | class | value | 95 % interval | normal interval |",
