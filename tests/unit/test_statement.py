@@ -144,7 +144,7 @@ def test_page_table_and_json_say_the_same(tmp_path):
     write_statement(make_statement(interpreted(SHOWN | {"change": (0, 100), "buffer": (0, 100)})), tmp_path)
     assert [p.read_bytes() for p in paths] == before
     page, rows = paths[1].read_text(), list(csv.DictReader(io.StringIO(paths[2].read_text())))
-    assert "| producer's accuracy | change | not defined: no unit shows the class |" in page
+    assert "| producer's accuracy | change | not defined: no unit has the class |" in page
     assert [r["value"] for r in rows if (r["figure"], r["class"]) == ("producer's accuracy", "change")] == [
         ""
     ]

@@ -29,7 +29,7 @@ def markdown(statement: dict[str, Any]) -> str:
     ]
     for figure, name, unit, entry in _rows(statement):
         if entry is None:
-            lines.append(f"| {figure} | {name} | not defined: no unit shows the class | - | - |")
+            lines.append(f"| {figure} | {name} | not defined: no unit has the class | - | - |")
             continue
         value, low, high, *normal = (
             _text(v, unit) for v in (entry["value"], entry["low"], entry["high"], *entry["normal"])
