@@ -38,12 +38,14 @@ class Landscape:
         }
 
 
-def make_landscape(rng: np.random.Generator, size: int) -> Landscape:
+def make_landscape(
+    rng: np.random.Generator, size: int, shares: tuple[float, float] = (0.006, 0.02)
+) -> Landscape:
     """A country of size x size cells: patches of change; blurred edges, missed and invented patches on the map.
 
-    Its share of change, the size of its patches and each kind of error differ from country to country.
+    Its share of change (within `shares`), the size of its patches and each kind of error differ from one to the next.
     """
-    share = rng.uniform(0.006, 0.02)
+    share = rng.uniform(*shares)
     sealing = _field(rng, size, rng.uniform(0.8, 2.0))
     truth = _highest(sealing, share)
     # Errors at the edges of patches: the map sees another, correlated field.
