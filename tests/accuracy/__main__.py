@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from benchmarks.table import chosen_groups
 
-from . import country_rows, inference_rows, landcover_rows, series_rows, vhr_rows
+from . import country_rows, inference_rows, landcover_rows, series_rows, statement_rows, vhr_rows
 from .table import Figure, save
 
 GROUPS: dict[tuple[str, ...], Callable[[], list[Figure]]] = {
@@ -16,6 +16,7 @@ GROUPS: dict[tuple[str, ...], Callable[[], list[Figure]]] = {
     **series_rows.GROUPS,
     **country_rows.GROUPS,
     **vhr_rows.GROUPS,
+    **statement_rows.GROUPS,
 }
 """Names of the figures, and the function that measures them together."""
 

@@ -1,4 +1,4 @@
-"""Stratified random samples for the accuracy statement: draw one, list them, close and export one."""
+"""Stratified random samples for the accuracy statement: plan, draw, list, close and export one, estimate from one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from ...errors import SealwatchError
 from ...settings import merged
 from .draw import Design
 from .images import write_unit_images
+from .planner_text import add_plan_options, plan_lines
+from .reference import read_interpreted
+from .statement import make_statement, write_statement
 from .store import agreement, close_sample, draw_sample, export_sample, samples
 from .strata import STRATA, ZoneMap
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line: `python -m sealwatch.publish.sampling draw|list|export|close`."""
+    """Command line: `python -m sealwatch.publish.sampling plan|draw|list|export|close|statement`."""
     chosen = _parser().parse_args(arguments)
     try:
         for line in _run(chosen, merged(chosen.configfile)):
@@ -30,8 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(chosen: argparse.Namespace, config: Mapping[str, Any]) -> Iterator[str]:
     settings = config["database"]
-    if chosen.action == "draw":
+    if chosen.action == "plan":
+        yield from plan_lines(chosen, config, zone_maps(config["results"]))
+    elif chosen.action == "draw":
         yield from _draw(chosen, config)
+    elif chosen.action == "statement":
+        yield from _statement(chosen, config)
     elif chosen.action == "list":
         for row in samples(settings):
             done = ", ".join(f"{name} {number}" for name, number in sorted(row["done"].items()))
@@ -72,6 +79,17 @@ def _draw(chosen: argparse.Namespace, config: Mapping[str, Any]) -> Iterator[str
         yield f"images written for {write_unit_images(config, chosen.sample)} units"
 
 
+def _statement(chosen: argparse.Namespace, config: Mapping[str, Any]) -> Iterator[str]:
+    statement = make_statement(read_interpreted(config["database"], chosen.sample), chosen.referee)
+    paths = write_statement(statement, chosen.target)
+    for name, area in statement["areas_km2"].items():
+        yield f"{name}: {area['value']:.2f} km2 ({area['low']:.2f} to {area['high']:.2f}), mapped {area['mapped']:.2f}"
+    overall = statement["overall_accuracy"]
+    yield f"overall accuracy: {overall['value']:.2%} ({overall['low']:.2%} to {overall['high']:.2%})"
+    yield from (f"warning: {text}" for text in statement["warnings"])
+    yield "written: " + ", ".join(map(str, paths))
+
+
 def zone_maps(results: str | Path) -> list[ZoneMap]:
     """The maps of all zones below the results folder."""
     found = sorted(path for path in Path(results, "change").glob("*.h5") if path.stem.isdigit())
@@ -85,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser = argparse.ArgumentParser(prog="sealwatch.publish.sampling", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
+    add_plan_options(actions.add_parser("plan", parents=[common], help="how many units a sample needs"))
     draw = actions.add_parser("draw", parents=[common], help="draw a sample from the change maps")
     draw.add_argument("sample", help="name: lower-case letters, digits, hyphens")
     draw.add_argument("--title", default="", help="shown to those who interpret")
@@ -103,6 +122,12 @@ def _parser() -> argparse.ArgumentParser:
     export = actions.add_parser("export", parents=[common], help="units, strata and labels as GeoPackage")
     export.add_argument("sample")
     export.add_argument("target", type=Path)
+    statement = actions.add_parser("statement", parents=[common], help="accuracies and areas with intervals")
+    statement.add_argument("sample")
+    statement.add_argument(
+        "target", type=Path, help="folder for statement.json, statement.md and statement.csv"
+    )
+    statement.add_argument("--referee", metavar="NAME", help="reviewer whose labels count before all others")
     return parser
 
 
