@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-SIZE = 3_000_000
+SIZE = 6_000_000
 _SNAKEFILE = """
 from pathlib import Path
 
@@ -56,7 +56,7 @@ rule summary:
 """
 
 
-def build(folder: Path, scenes: int = 24, size: int = SIZE) -> Path:
+def build(folder: Path, scenes: int = 14, size: int = SIZE) -> Path:
     """Write the workflow and its inventory; returns the configuration file, without a bound."""
     (folder / "workflow").mkdir(parents=True)
     (folder / "workflow/Snakefile").write_text(_SNAKEFILE)
@@ -76,5 +76,9 @@ def add_scene(folder: Path, number: int, size: int = SIZE) -> None:
 
 def set_bound(config: Path, gb: float | None) -> None:
     """Configure the bound in GB."""
-    keys = {"results": "results", "storage": {"max_acquisitions_gb": gb}, "sentinel2": {"bands": []}}  # 30 MB until one is measured
+    keys = {
+        "results": "results",
+        "storage": {"max_acquisitions_gb": gb},
+        "sentinel2": {"bands": []},
+    }  # 30 MB until one is measured
     config.write_text(yaml.safe_dump(keys))

@@ -58,6 +58,7 @@ def run(arguments: Sequence[str]) -> int:
         StorageError: what must stay does not fit the bound, or another run is going on.
     """
     _check(arguments)
+    _refuse_while_running()
     plan = make_plan(arguments)
     bound = bound_of(plan)
     if bound is None:
