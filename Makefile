@@ -8,7 +8,7 @@ REAL_DATA_DIR ?= ../shared/data
 export REAL_DATA_DIR
 BUILDERS := PYTHONPATH=workflow:tests $(PYTHON) -m builders
 
-.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve review stop test bench accuracy transition-plot screenshots lint lock plan catalogue run run-bounded
+.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve review stop test bench cost accuracy transition-plot screenshots lint lock plan catalogue run run-bounded
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -58,6 +58,9 @@ test: setup-tests ## all tests, on the real components
 
 bench: setup ## measure against rivals into docs/benchmarks.md (ONLY=name for rows that begin with it)
 	@PYTHONPATH=workflow:tests $(PYTHON) -m benchmarks $(ONLY)
+
+cost: ## work out docs/cost.md, what a country costs, from docs/benchmarks.json
+	@PYTHONPATH=workflow:tests $(PYTHON) -m benchmarks.cost
 
 accuracy: setup ## measure against truth and real labels into docs/accuracy.md (ONLY=name)
 	@PYTHONPATH=workflow:tests $(PYTHON) -m accuracy $(ONLY)
