@@ -8,7 +8,7 @@ REAL_DATA_DIR ?= ../shared/data
 export REAL_DATA_DIR
 BUILDERS := PYTHONPATH=workflow:tests $(PYTHON) -m builders
 
-.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve review stop test bench accuracy transition-plot screenshots lint lock plan catalogue run
+.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve review stop test bench cost accuracy transition-plot screenshots lint lock plan catalogue run run-bounded
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -50,11 +50,17 @@ plan: ## show what a run would do, why, and how long it will take (CONFIG=my.yam
 run: ## run the workflow on this machine
 	@$(SNAKEMAKE) --cores $(CORES) --configfile $(CONFIG)
 
+run-bounded: ## the same in batches, scenes on disk within storage.max_acquisitions_gb
+	@PYTHONPATH=workflow $(PYTHON) -m sealwatch.storage --cores $(CORES) --configfile $(CONFIG)
+
 test: setup-tests ## all tests, on the real components
 	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 bench: setup ## measure against rivals into docs/benchmarks.md (ONLY=name for rows that begin with it)
 	@PYTHONPATH=workflow:tests $(PYTHON) -m benchmarks $(ONLY)
+
+cost: ## work out docs/cost.md, what a country costs, from docs/benchmarks.json
+	@PYTHONPATH=workflow:tests $(PYTHON) -m benchmarks.cost
 
 accuracy: setup ## measure against truth and real labels into docs/accuracy.md (ONLY=name)
 	@PYTHONPATH=workflow:tests $(PYTHON) -m accuracy $(ONLY)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from sealwatch.files import write_text
+
 from . import (
     change_rows,
     classify_rows,
@@ -16,7 +18,8 @@ from . import (
     storage_rows,
     wfs_rows,
 )
-from .table import chosen_groups, save
+from .cost import make_page
+from .table import DOCS, chosen_groups, save
 
 GROUPS = {
     **ingest_rows.GROUPS,
@@ -40,6 +43,7 @@ def main(only: str) -> None:
         for r in rows:
             print(f"{r.name:34} {r.ours:>10g} {r.rival:>10g} {r.ratio:>7g}x {r.unit}  {r.note}", flush=True)
         save(rows)
+    write_text(DOCS / "cost.md", make_page())
 
 
 if __name__ == "__main__":

@@ -51,7 +51,10 @@ def finish(country: Country) -> None:
     country.write_flags()
     _snakemake(country, "--touch", "--cores", "1", "--quiet", "all")
     listed, *_ = _snakemake(country, "--summary")
-    products = [Path(row.split("\t")[0]) for row in listed.splitlines()[1:]]
+    rows = [Path(row.split("\t")[0]) for row in listed.splitlines()]
+    products = [
+        path for path in rows if path.is_relative_to(country.results)
+    ]  # others are Snakemake's messages
     # The summary ends at the checkpoint, which counts as pending as long as its inputs are absent.
     for pattern in ("ortho/{}.h5", "segmentation/{}.h5", "outline/{}.gpkg", "review/{}"):
         products += [country.results / pattern.format(key) for key in country.flagged]

@@ -49,3 +49,7 @@ class ReleaseError(SealwatchError):
 
 class PlanError(SealwatchError):
     """A plan of a run cannot be made."""
+
+
+class StorageError(SealwatchError):
+    """The acquisitions cannot be kept within the configured bound."""

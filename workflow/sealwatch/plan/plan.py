@@ -33,7 +33,7 @@ class Plan:
         waiting: jobs below a checkpoint that must run first, as they are known before it; Snakemake lists what is
             left of them once it has run.
         pending_checkpoint: that checkpoint.
-        jobs: number of all jobs, those with nothing to do included.
+        every: all jobs, those with nothing to do included.
     """
 
     config: dict[str, Any]
@@ -41,7 +41,12 @@ class Plan:
     reasons: dict[Job, Reason]
     waiting: dict[Job, Reason] = field(default_factory=dict)
     pending_checkpoint: Job | None = None
-    jobs: int = 0
+    every: Sequence[Job] = ()
+
+    @property
+    def jobs(self) -> int:
+        """Number of all jobs."""
+        return len(self.every)
 
 
 def make_plan(arguments: Sequence[str]) -> Plan:
@@ -102,10 +107,10 @@ def _plan(dag_api: api.DAGApi) -> Plan:
     if created:
         graph.reopen()
         reasons = needed.jobs()
-    plan = Plan(workflow.config, rules, reasons, {}, pending, len(in_order(targets)))
+    plan = Plan(workflow.config, rules, reasons, {}, pending, in_order(targets))
     if pending and all(map(files.exists, pending.outputs)):
         created.update(pending.outputs)
         graph.reopen()
         plan.waiting = {job: reason for job, reason in needed.jobs().items() if job not in reasons}
-        plan.jobs = len(in_order(targets))
+        plan.every = in_order(targets)
     return plan
