@@ -118,9 +118,14 @@ def products(folder: Path) -> dict[str, bytes]:
     results = folder / "results"
     return {
         str(path.relative_to(results)): path.read_bytes()
-        for path in results.rglob("*")
-        if path.is_file() and path.relative_to(results).parts[0] not in aside
+        for path in _files_in(results)
+        if path.relative_to(results).parts[0] not in aside
     }
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Files of a folder, without Snakemake's own mark of its age."""
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != ".snakemake_timestamp")
 
 
 def _run(folder: Path, options: Sequence[str], kill: tuple[int, str] | None) -> None:
@@ -156,7 +161,7 @@ def _fold(
     scenes, events = 0, []
     for path in map(Path, _inputs_that_count(rule, inputs)):
         folded.update(str(path).replace(here, ".").encode())
-        for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+        for file in _files_in(path) if path.is_dir() else [path]:
             content = file.read_bytes()
             folded.update(file.name.encode() + content)
             if content.startswith(b'{"folded"'):
