@@ -14,7 +14,7 @@ from builders.eventful_country import EventfulCountry
 from builders.folded_steps import Runner, link_for_nodes, products
 from builders.slurm_checkout import PARTITIONS
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 PROFILE = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
@@ -41,7 +41,7 @@ def snakemake(country, *options, **environment):
         env=os.environ | environment | {"PYTHONPATH": f"{ROOT}/workflow:{ROOT}/tests"},
         capture_output=True,
         text=True,
-        timeout=800,
+        timeout=1700,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
