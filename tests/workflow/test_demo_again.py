@@ -44,7 +44,7 @@ class Place:
         shutil.copytree(ROOT / ".snakemake/metadata", folder / ".snakemake/metadata")
 
     def start(self, *options, **environment):
-        command = [sys.executable, "-m", "snakemake", "--configfile", str(self.demo.config_file), *options]
+        command = [sys.executable, "-m", "snakemake", *options, "--configfile", str(self.demo.config_file)]
         return subprocess.Popen(
             command,
             cwd=self.folder,
