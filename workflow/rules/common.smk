@@ -125,10 +125,15 @@ def flags_folder():
     most scenes leave all flags as they are. Snakemake looks at it again when the checkpoint has run.
     """
     try:
-        return checkpoints.flag_sheets.get().output.flags
+        folder = checkpoints.flag_sheets.get().output.flags
     except IncompleteCheckpointException as waiting:
         ancient(waiting.targetfile)
         raise
+    if not os.path.exists(f"{folder}/flagged.txt"):
+        raise WorkflowError(
+            f"{folder} was written by an earlier version; write it anew: snakemake --forcerun flag_sheets"
+        )
+    return folder
 
 
 def flagged_sheets():
