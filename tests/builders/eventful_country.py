@@ -100,23 +100,25 @@ class EventfulCountry:
 
         A step is needless if it is given what it was given the last time and its products lay there. Where
         Snakemake's records were lost, it goes by times alone: then a step that is older than an input, and what
-        follows from it, is excused.
+        follows from it, is excused. So is one whose input changed to and fro since it ran.
         """
         before = {path: os.stat(path).st_mtime_ns for path in self.folder.rglob("*") if path.exists()}
         run = self._runner.run(self.folder)
-        needless, written, excused = [], set[Path](), set[Path]()
+        needless, written, changed, excused = [], set[Path](), set[Path](), set[Path]()
         for step in run.steps:
             outputs = {self.folder / path for path in step.outputs}
-            inputs = {self.folder / path for path in step.inputs}
-            inputs |= {path.parent for path in inputs}
+            own = {self.folder / path for path in step.inputs}
+            inputs = own | {path.parent for path in own}
             same = self._last.get(step.outputs) == step.digest and outputs <= before.keys()
             by_time = step.outputs in self._unrecorded and (
                 inputs & written or _older(outputs, inputs, before)
             )
-            if same and (by_time or inputs & excused):
+            if same and (by_time or inputs & excused or own & changed):
                 excused |= outputs
             elif same:
                 needless.append(step)
+            else:
+                changed |= outputs
             written |= outputs
         self._remember(run.steps)
         return run, needless
