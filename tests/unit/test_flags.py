@@ -49,7 +49,7 @@ def events(tmp_path):
 
 def areas(folder):
     """The parts of an event that the flagged orthophotos may draw, by key."""
-    flags = {path.stem: json.loads(path.read_text()) for path in folder.iterdir()}
+    flags = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
     return {key: shapely.from_wkt(flag["events"][0]["area"]) for key, flag in flags.items()}
 
 
@@ -65,6 +65,10 @@ def test_the_flight_after_the_change_is_flagged_with_the_one_before(tmp_path, in
     assert (flag["events"][0]["start_half"], flag["events"][0]["confirm_half"]) == ("2021H1", "2022H1")
     assert flag["events"][0]["bounds"] == [500_000.0, 5_099_850.0, 500_150.0, 5_100_000.0]
     assert shapely.from_wkt(flag["events"][0]["area"]).equals(shape_of((0, 0, 300, 300)))
+    (shown,) = json.loads((tmp_path / "one/A_2022.shown").read_text())
+    assert shown == {
+        name: flag["events"][0][name] for name in ("start_half", "confirm_half", "bounds", "epsg")
+    }
 
 
 def test_nothing_is_flagged_by_alerts_or_by_a_cell_beside_the_sheet(tmp_path, index, events):
@@ -79,13 +83,14 @@ def test_a_new_flight_is_flagged_and_leaves_the_other_flags_as_they_are(tmp_path
     neighbour = ("B", 2022, "2022-06-01", "b22.tif")
     blocks = [(0, 0, 300, 300)] * 3 + [(0, 300, 300, 300)]
     flag_sheets(changes, index([*FLIGHTS, neighbour], blocks), tmp_path / "flags")
-    before = {path.name: path.read_bytes() for path in (tmp_path / "flags").iterdir()}
+    before = {path.name: path.read_bytes() for path in (tmp_path / "flags").glob("*.json")}
     assert sorted(before) == ["A_2022.json", "B_2022.json"]
     later = [("A", 2025, "2025-06-01", "a25.tif"), ("C", 2025, "2025-06-01", "c25.tif")]
     blocks += [(0, 0, 300, 300), (0, 900, 300, 300)]
     keys = flag_sheets(changes, index([*FLIGHTS, neighbour, *later], blocks), tmp_path / "flags")
     assert keys == ["A_2022", "A_2025", "B_2022"]
-    after = {path.name: path.read_bytes() for path in (tmp_path / "flags").iterdir()}
+    assert (tmp_path / "flags/flagged.txt").read_text() == "A_2022\nA_2025\nB_2022\n"
+    after = {path.name: path.read_bytes() for path in (tmp_path / "flags").glob("*.json")}
     assert {name: after[name] for name in before} == before
     assert json.loads(after["A_2025.json"])["earlier"]["year"] == 2022
 
@@ -122,7 +127,7 @@ def test_a_missing_raster_is_named_only_where_it_is_needed(tmp_path, index, even
         VectorError, match=r"sheet A of year 2019: path 'a19.tif' names no file \(looked for /"
     ):
         flag_sheets(events("confirmed"), sheets, tmp_path / "flags")
-    assert [path.name for path in (tmp_path / "flags").iterdir()] == ["A_2022.json"]
+    assert [path.name for path in (tmp_path / "flags").glob("*.json")] == ["A_2022.json"]
 
 
 def test_a_footprint_that_crosses_itself_is_named(tmp_path, index, events):

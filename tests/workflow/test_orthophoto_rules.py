@@ -39,7 +39,7 @@ def test_sheets_without_change_are_left_alone_and_overlapping_ones_share_the_roo
 
 def test_new_rows_bring_exactly_their_own_jobs(site):
     before = site.files()
-    flags = {path.name: path.read_bytes() for path in (site.results / "flags").iterdir()}
+    flags = {path.name: path.read_bytes() for path in (site.results / "flags").glob("*.json")}
     site.fly("W", 2025, WEST)
     site.fly("F", 2025, FAR)
     site.run("--until", "flag_sheets")
