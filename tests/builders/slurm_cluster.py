@@ -63,7 +63,7 @@ JobAcctGatherParams=OverMemoryKill
 EnforcePartLimits=ALL
 GresTypes=gpu
 KillWait=2
-MinJobAge=600
+MinJobAge=7200
 SlurmctldTimeout=30
 PropagateResourceLimits=NONE
 {accounting}
@@ -164,7 +164,7 @@ class SlurmCluster:
         self._running.clear()
 
     def jobs(self) -> list[dict[str, str]]:
-        """All jobs of the last ten minutes as `scontrol --details show job` gives them, field by field."""
+        """All jobs of the last two hours as `scontrol --details show job` gives them, field by field."""
         lines = self.call("scontrol", "--oneliner", "--details", "show", "job").splitlines()
         return [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in lines if line.startswith("JobId=")]
 
