@@ -129,7 +129,7 @@ def flags_folder():
     except IncompleteCheckpointException as waiting:
         ancient(waiting.targetfile)
         raise
-    if not os.path.exists(f"{folder}/flagged.txt"):
+    if not os.path.exists(f"{folder}/{FLAGGED}"):
         raise WorkflowError(
             f"{folder} was written by an earlier version; write it anew: snakemake --forcerun flag_sheets"
         )
@@ -143,26 +143,25 @@ def flagged_sheets():
 
 def flagged_list(wildcards):
     """The list of the flagged orthophotos, by whose age it is seen that one is flagged no more."""
-    return f"{flags_folder()}/flagged.txt"
+    return f"{flags_folder()}/{FLAGGED}"
 
 
-def settled(path):
-    """Input function for what may follow from the flags, looked at once the checkpoint has run.
+def settled(find):
+    """Input function `find`, looked at once the checkpoint has run: then the same bytes again are no work.
 
     A job that ran before it would not run again in the same run, though its input is made anew.
     """
 
-    def find(_):
+    def wait(wildcards):
         flags_folder()
-        return result(path)
+        return find(wildcards)
 
-    return find
+    return wait
 
 
-def settled_changes(wildcards):
-    """Layers of change of all zones, looked at after the checkpoint: the same bytes again are no work."""
-    flags_folder()
-    return per_zone("change/{zone}.gpkg")(wildcards)
+def shown_of(wildcards):
+    """What reviewers are shown of an orthophoto follows from this part of its flag alone."""
+    return f"{flag_of(wildcards).removesuffix('.json')}.shown"
 
 
 def outlines(wildcards):

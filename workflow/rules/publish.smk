@@ -65,7 +65,7 @@ rule registries:
 rule enrich:
     """Distance and overlap of every polygon with each registry, land use before, municipality; copies for small scales."""
     input:
-        outlines=settled("publish/load.json"),
+        outlines=settled(lambda w: result("publish/load.json")),
         registries=result("publish/registries.json"),
     output:
         state=result("publish/enrich.json"),
@@ -95,7 +95,7 @@ rule review_imagery:
     """
     input:
         # Not the whole flag: another confidence of an event changes no picture.
-        shown=lambda w: flag_of(w).replace(".json", ".shown"),
+        shown=shown_of,
         before=scenes_to_review("before"),
         after=scenes_to_review("after"),
         members=months_to_review,
@@ -129,7 +129,7 @@ rule qgis_project:
     input:
         pictures=review_folders,
         flagged=flagged_list,
-        changes=settled_changes,
+        changes=settled(per_zone("change/{zone}.gpkg")),
     output:
         project=result("publish/review.qgs"),
         folder=directory(result("publish/qgis")),
@@ -158,7 +158,7 @@ rule qgis_project:
 rule service:
     """The public views and the mapfile that serves the current release."""
     input:
-        state=settled("publish/enrich.json"),
+        state=settled(lambda w: result("publish/enrich.json")),
     output:
         mapfile=result("publish/sealwatch.map"),
         current=result("publish/sealwatch.release.json"),
