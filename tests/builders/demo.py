@@ -35,6 +35,8 @@ from sealwatch.settings import merged
 
 ROOT = Path(__file__).resolve().parents[2]
 REVIEWER = "demo"
+CHECKOUT = ("workflow", "config", "profiles", "scripts", "envs")
+"""What Snakemake reads of the checkout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,13 @@ class Demo:
     def environment(self) -> dict[str, str]:
         """Environment of Snakemake: the database's address."""
         return os.environ | {self.database["dsn_env"]: self.cluster.dsn()}
+
+
+def link_checkout(folder: Path, names: Sequence[str] = CHECKOUT) -> None:
+    """Give a folder the workflow, so that it is a working directory of its own; what is there already stays."""
+    for name in names:
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
 
 
 def open_demo(folder: str) -> Demo:

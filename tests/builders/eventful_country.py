@@ -20,7 +20,8 @@ import yaml
 from shapely.geometry import box
 
 from builders.catalogue_items import Product
-from builders.folded_steps import CONFIG, Run, Runner, Step, link, products
+from builders.demo import link_checkout
+from builders.folded_steps import CONFIG, Run, Runner, Step, products
 from sealwatch.catalogue.refresh import refresh
 
 TILES = ["33TVM", "33TWM"]
@@ -52,7 +53,7 @@ class EventfulCountry:
         folder: Path,
         runner: Runner,
         seed: int,
-        prepare: Callable[[Path], None] = link,
+        prepare: Callable[[Path], None] = link_checkout,
         engine: str = "cpu",
     ) -> None:
         self.folder, self._runner, self._random = folder, runner, random.Random(seed)
@@ -128,7 +129,7 @@ class EventfulCountry:
         for name in ("items", "sources"):
             shutil.copytree(self.folder / name, folder / name)
         shutil.copyfile(self.folder / CONFIG, folder / CONFIG)
-        link(folder)
+        link_checkout(folder)
         _refresh(folder)
         return self._runner.run(folder), products(folder)
 

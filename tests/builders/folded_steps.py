@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from builders.demo import ROOT
+from builders.demo import ROOT, link_checkout
 from sealwatch.files import write_json
 from sealwatch.keys import half_span, sheet_key
 from sealwatch.orthophoto.flags import FLAGGED, SHOWN_FIELDS
@@ -32,7 +32,6 @@ from sealwatch.orthophoto.sheets import earlier_flight, find_sheet, read_index
 CONFIG = "my.yaml"
 TRACE = "trace.jsonl"
 _COUNTED = ("mosaic", "month", "half")
-_LINKED = ("workflow", "config", "profiles", "scripts", "envs")
 _FOOTPRINT_ALONE = ("prepare_sheet", "review_imagery")
 """Rules for which another row of the index is no news."""
 
@@ -69,7 +68,7 @@ class Runner:
         """One run in a folder.
 
         Args:
-            folder: as `link` prepares it.
+            folder: a working directory of its own.
             options: of Snakemake.
             kill: number of the job that is killed with the whole process, and when: `before` it writes, `within`
                 (the first product is there) or `after`.
@@ -88,17 +87,9 @@ class Runner:
         return Run(steps, None if killed else process.exitcode, said.read_text() if said.exists() else "")
 
 
-def link(folder: Path) -> None:
-    """Give a folder the workflow, its rules and its profile."""
-    for name in _LINKED:
-        (folder / name).symlink_to(ROOT / name)
-
-
 def link_for_nodes(folder: Path) -> None:
-    """The same for runs whose jobs are processes of their own, as on a cluster: scripts that fold."""
-    for name in _LINKED:
-        if name not in ("workflow", "scripts"):
-            (folder / name).symlink_to(ROOT / name)
+    """Give a folder the workflow for runs whose jobs are processes of their own, as on a cluster: scripts that fold."""
+    link_checkout(folder, ("config", "profiles", "envs"))
     # A copy, for Snakemake looks for scripts beside the rule files that it was led to.
     shutil.copytree(ROOT / "workflow", folder / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "scripts").mkdir()

@@ -23,6 +23,11 @@ from sealwatch.keys import month_range, scene_key, sheet_key, zone_of_tile
 PERIOD = ("2020-01-01", "2025-10-31")
 EMPTY_MONTH = "2021-01"
 TILES = ("33TUL", "33TUM", "33TVL", "33TVM", "33TWL", "33TWM", "33TXM")
+ONE_SCENE = """
+    ingest classify mosaic month half change evidence spacetime stac_catalogue check_grass flag_sheets summary
+""".split()  # noqa: SIM905
+"""Rules that one new scene runs once each in a finished country."""
+
 _BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B11", "B12", "SCL")
 
 

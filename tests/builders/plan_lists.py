@@ -19,7 +19,7 @@ class Lister:
     def __init__(self, folder: Path):
         self._folder = folder
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["snakemake.cli", "snakemake.workflow", "sealwatch.plan.plan"])
+        context.set_forkserver_preload(["builders.preloaded", "sealwatch.plan.plan"])
         self._pool = ProcessPoolExecutor(2, context, max_tasks_per_child=1)
 
     def close(self) -> None:

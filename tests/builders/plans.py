@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 
-from builders.demo import ROOT
+from builders.demo import ROOT, link_checkout
 from builders.national import Country
-
-_LINKED = ("workflow", "config", "profiles", "scripts", "envs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +74,7 @@ def _snakemake(country: Country, *options: str) -> tuple[str, float, float, floa
 def _run(country: Country, module: str, *options: str) -> tuple[str, float, float, float]:
     """Output, seconds, processor seconds and the most memory in MiB."""
     folder = country.config_file.parent
-    for name in _LINKED:
-        if not (folder / name).exists():
-            (folder / name).symlink_to(ROOT / name)
+    link_checkout(folder)
     command = [sys.executable, "-m", module, *options, "--configfile", country.config_file]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
     with tempfile.TemporaryFile("w+") as output:

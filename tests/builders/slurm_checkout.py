@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from builders.demo import ROOT
+from builders.demo import ROOT, link_checkout
 from builders.sheet_site import SheetSite
 from builders.slurm_cluster import SlurmCluster
 
@@ -28,8 +28,7 @@ class Checkout:
     def __init__(self, folder: Path, cluster: SlurmCluster) -> None:
         self.folder, self.cluster = folder, cluster
         (folder / "profiles").mkdir(parents=True)
-        for name in ("config", "envs", "scripts", "workflow", "profiles/default"):
-            (folder / name).symlink_to(ROOT / name)
+        link_checkout(folder, ("config", "envs", "scripts", "workflow", "profiles/default"))
         shutil.copytree(ROOT / "profiles/slurm", folder / "profiles/slurm")
         (folder / "profiles/slurm/partitions.yaml").write_text(yaml.safe_dump({"partitions": PARTITIONS}))
         (folder / "home/snakemake").mkdir(parents=True)

@@ -13,8 +13,9 @@ import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -78,6 +79,21 @@ def missing_packages(accounting: bool = False) -> list[str]:
     wanted = PACKAGES | (_ACCOUNTING if accounting else {})
     path = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])
     return [package for program, package in wanted.items() if not shutil.which(program, path=path)]
+
+
+@contextmanager
+def private_cluster(accounting: bool = False) -> Iterator[SlurmCluster]:
+    """A cluster that runs for the length of the block."""
+    # Not below pytest's own folder: munged wants every folder above its socket open to all users.
+    parent = Path(tempfile.mkdtemp(prefix="sealwatch-slurm-"))
+    parent.chmod(0o755)
+    cluster = SlurmCluster(parent / "cluster", accounting)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+        shutil.rmtree(parent)
 
 
 class SlurmCluster:

@@ -1,36 +1,25 @@
 """One private SLURM cluster per test session, and a checkout with the profile as its documentation sets it up."""
 
-import shutil
-import tempfile
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 
 from builders.slurm_checkout import Checkout
-from builders.slurm_cluster import SlurmCluster, missing_packages
+from builders.slurm_cluster import missing_packages, private_cluster
 
 
 @pytest.fixture(scope="session")
 def open_cluster():
     """A function that starts a cluster, with or without accounting, until the session ends."""
-    # Not below pytest's own folder: munged wants every folder above its socket open to all users.
-    parent = Path(tempfile.mkdtemp(prefix="sealwatch-slurm-"))
-    parent.chmod(0o755)
-    started = []
+    with ExitStack() as running:
 
-    def start(accounting=False):
-        missing = missing_packages(accounting)
-        if missing:
-            pytest.skip(f"packages are not installed: {' '.join(missing)}")
-        cluster = SlurmCluster(parent / f"cluster{len(started)}", accounting)
-        started.append(cluster)
-        cluster.start()
-        return cluster
+        def start(accounting=False):
+            missing = missing_packages(accounting)
+            if missing:
+                pytest.skip(f"packages are not installed: {' '.join(missing)}")
+            return running.enter_context(private_cluster(accounting))
 
-    yield start
-    for cluster in started:
-        cluster.stop()
-    shutil.rmtree(parent)
+        yield start
 
 
 @pytest.fixture(scope="session")

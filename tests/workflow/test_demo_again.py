@@ -12,20 +12,18 @@ import signal
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
-from pathlib import Path
 
 import psycopg
 import pytest
 import yaml
 
 from builders import demo as demo_module
-from builders.demo import ROOT
+from builders.demo import ROOT, link_checkout
 from builders.extra_flight import add_flight
 from builders.extra_scene import add_scene
 from builders.slurm_checkout import PARTITIONS
-from builders.slurm_cluster import SlurmCluster, missing_packages
+from builders.slurm_cluster import missing_packages, private_cluster
 from builders.stac_server import load_items
 
 pytestmark = pytest.mark.timeout(5400)
@@ -39,8 +37,7 @@ class Place:
 
     def __init__(self, folder, demo):
         self.folder, self.demo = folder, demo
-        for name in ("workflow", "config", "scripts", "envs"):
-            (folder / name).symlink_to(ROOT / name)
+        link_checkout(folder, ("workflow", "config", "scripts", "envs"))
         shutil.copytree(ROOT / "profiles", folder / "profiles")
         shutil.copytree(ROOT / ".snakemake/metadata", folder / ".snakemake/metadata")
 
@@ -202,11 +199,7 @@ def test_what_comes_and_goes_leaves_the_products_of_a_run_from_nothing(place, se
 @pytest.mark.skipif(bool(missing_packages()), reason="SLURM is not installed")
 def test_the_whole_demo_on_a_cluster_gives_the_same_bytes(place):
     expected = place.contents()
-    parent = Path(tempfile.mkdtemp(prefix="sealwatch-slurm-"))
-    parent.chmod(0o755)
-    cluster = SlurmCluster(parent / "cluster")
-    try:
-        cluster.start()
+    with private_cluster() as cluster:
         (place.folder / "profiles/slurm/partitions.yaml").write_text(
             yaml.safe_dump({"partitions": PARTITIONS})
         )
@@ -224,8 +217,5 @@ def test_the_whole_demo_on_a_cluster_gives_the_same_bytes(place):
             given = {(job["Partition"], job.get("TresPerJob")) for job in cluster.jobs_of(rule)}
             assert given == {("cpu", None)}, rule
         assert {job["JobState"] for job in cluster.jobs()} == {"COMPLETED"}
-    finally:
-        cluster.stop()
-        shutil.rmtree(parent)
     made = place.contents()
     assert {name for name in expected if made.get(name) != expected[name]} == set()

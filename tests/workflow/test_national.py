@@ -11,10 +11,6 @@ from sealwatch.keys import half_range, month_range
 
 pytestmark = pytest.mark.timeout(900)
 
-ONE_SCENE = """
-    ingest classify mosaic month half change evidence spacetime stac_catalogue check_grass flag_sheets summary
-""".split()  # noqa: SIM905
-
 
 @pytest.fixture(scope="module")
 def country(tmp_path_factory):
@@ -46,4 +42,4 @@ def test_a_finished_country_has_nothing_to_do_and_one_new_scene_brings_twelve_jo
     assert "Nothing to be done" in dry_run(country).text
     country.add_scene()
     plan = dry_run(country)
-    assert plan.jobs == dict.fromkeys([*ONE_SCENE, "all"], 1) | {"total": 13}
+    assert plan.jobs == dict.fromkeys([*national.ONE_SCENE, "all"], 1) | {"total": 13}

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from builders import national
-from builders.demo import ROOT
+from builders.demo import ROOT, link_checkout
 from builders.receivers import MailServer
 from builders.scheduled_project import Project, write_alerts
 from builders.waiting import wait_for
@@ -125,8 +125,7 @@ def test_a_stopped_run_leaves_no_lock(project, number):
 
 def test_the_real_workflow_tells_which_log_to_open(tmp_path):
     country = national.build(tmp_path / "country", size=national.SMALL)
-    for name in ("workflow", "config", "profiles", "scripts", "envs"):
-        (tmp_path / "country" / name).symlink_to(ROOT / name)
+    link_checkout(tmp_path / "country")
     away = tmp_path / "away.yaml"
     away.write_text("catalogue: {provider: local, url: /nowhere}")
     command = [sys.executable, "-m", "sealwatch.scheduled", "--configfile", country.config_file, away]

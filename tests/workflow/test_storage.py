@@ -28,10 +28,6 @@ pytestmark = pytest.mark.timeout(900)
 SCENE_BYTES = 10**9
 """Of files with a hole: they take no room."""
 
-ONE_SCENE = """
-    ingest classify mosaic month half change evidence spacetime stac_catalogue check_grass flag_sheets summary
-""".split()  # noqa: SIM905
-
 
 def storage(config, *arguments):
     command = [sys.executable, "-m", "sealwatch.storage", *arguments, "--configfile", str(config)]
@@ -122,7 +118,7 @@ class TestTidyOfACountry:
         assert "Nothing to be done" in dry_run(country).text
 
         country.add_scene()
-        assert dry_run(country).jobs == dict.fromkeys([*ONE_SCENE, "all"], 1) | {"total": 13}
+        assert dry_run(country).jobs == dict.fromkeys([*national.ONE_SCENE, "all"], 1) | {"total": 13}
 
         (country.config_file.parent / "model.onnx").write_text("another")
         jobs = dry_run(country).jobs
