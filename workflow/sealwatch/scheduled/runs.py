@@ -7,8 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -61,7 +60,9 @@ def run_snakemake(arguments: Sequence[str], log: Path, keep_open: int) -> Failur
     """
     environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    # Signals are caught before the start: of a signal that is ignored here, as SIGINT behind `nohup ... &`, the child
+    # would inherit that.
+    with log.open("wb") as output, _Passing() as signals:
         process = subprocess.Popen(
             [sys.executable, "-m", "snakemake", *arguments],
             env=environment,
@@ -71,10 +72,10 @@ def run_snakemake(arguments: Sequence[str], log: Path, keep_open: int) -> Failur
             pass_fds=(keep_open,),
             start_new_session=True,  # a terminal's Ctrl-C reaches it once, through us
         )
-        with _passed_on(process) as received:
-            status = process.wait()
-    if received:
-        raise StoppedError(received[0])
+        signals.pass_to(process)
+        status = process.wait()
+    if signals.received:
+        raise StoppedError(signals.received[0])
     if status == 0:
         return None
     text = log.read_text(encoding="utf-8", errors="replace")
@@ -85,24 +86,40 @@ def run_snakemake(arguments: Sequence[str], log: Path, keep_open: int) -> Failur
     return Failure(f"{name} ended {ended}", logs, tuple(text.splitlines()[-_TAIL:]), _LOCKED in text)
 
 
-@contextmanager
-def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """Pass signals on to a process that leads a session; gives those that came."""
-    received: list[int] = []
+class _Passing:
+    """Passes signals on to a process that leads a session, once there is one.
 
-    def pass_on(number: int, _: FrameType | None) -> None:
-        received.append(number)
-        if process.poll() is None:
-            if number == signal.SIGINT:
-                os.killpg(
-                    process.pid, number
-                )  # as a terminal does: Snakemake counts on it for its local jobs
-            else:
-                process.send_signal(number)
+    Attributes:
+        received: numbers of the signals that came.
+    """
 
-    kept = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield received
-    finally:
-        for number, handler in kept.items():
+    def __init__(self) -> None:
+        self.received: list[int] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> _Passing:
+        self._kept = {number: signal.signal(number, self._came) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._kept.items():
             signal.signal(number, handler)
+
+    def pass_to(self, process: subprocess.Popen[bytes]) -> None:
+        """Name the process; it gets what came before it was there."""
+        self._process = process
+        for number in self.received:
+            self._send(number)
+
+    def _came(self, number: int, _: FrameType | None) -> None:
+        self.received.append(number)
+        self._send(number)
+
+    def _send(self, number: int) -> None:
+        if self._process is None or self._process.poll() is not None:
+            return
+        if number == signal.SIGINT:
+            # As a terminal does: Snakemake counts on it for its local jobs.
+            os.killpg(self._process.pid, number)
+        else:
+            self._process.send_signal(number)
