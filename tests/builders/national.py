@@ -24,7 +24,7 @@ PERIOD = ("2020-01-01", "2025-10-31")
 EMPTY_MONTH = "2021-01"
 TILES = ("33TUL", "33TUM", "33TVL", "33TVM", "33TWL", "33TWM", "33TXM")
 ONE_SCENE = """
-    ingest classify mosaic month half change evidence spacetime stac_catalogue check_grass flag_sheets summary
+    ingest classify mosaic month half change evidence spacetime stac_catalogue check_grass flag_sheets report
 """.split()  # noqa: SIM905
 """Rules that one new scene runs once each in a finished country."""
 

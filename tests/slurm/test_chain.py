@@ -81,7 +81,7 @@ def test_every_rule_runs_where_it_should_in_jobs_as_large_as_the_profile_says(co
         given = {(job["Partition"], job["NodeList"][:3], job.get("TresPerJob")) for job in jobs}
         expected = ("gpu", "gpu", "gres:gpu:1") if rule in GPU_RULES else ("cpu", "cpu", None)
         assert given == {expected}, rule
-    assert rules.keys() >= GPU_RULES | {"flag_sheets", "change", "evidence", "outline", "load", "summary"}
+    assert rules.keys() >= GPU_RULES | {"flag_sheets", "change", "evidence", "outline", "load", "report"}
 
     _, expected = country.clean(tmp_path / "clean")
     assert products(country.folder) == expected

@@ -188,7 +188,7 @@ def test_one_new_scene_lists_exactly_its_chain(demo, dry_run, capfd):
     counts = {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", text, re.M)}
     # Twelve jobs of work and the target, which does none. What lies below the flags is not work while they may stay.
     chain = """
-        ingest classify mosaic month half change evidence spacetime stac_catalogue check_grass flag_sheets summary all
+        ingest classify mosaic month half change evidence spacetime stac_catalogue check_grass flag_sheets report all
     """
     assert counts == dict.fromkeys(chain.split(), 1) | {"total": 13}
     assert set(re.findall(r"acquisition/(\w+)/(\S+)\.h5", text)) == {(tile, scene)}

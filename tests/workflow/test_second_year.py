@@ -24,7 +24,7 @@ def test_a_second_orthophoto_year_sets_off_exactly_its_jobs(demo, dry_run, capfd
     assert flags == {name.removesuffix(".gpkg") for name in before} | {f"{CHANGED}_{YEAR}"}
     text = dry_run()
     counts = {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", text, re.M)}
-    chain = "prepare_sheet segment outline review_imagery qgis_project load enrich service summary all"
+    chain = "prepare_sheet segment outline review_imagery qgis_project load enrich service report all"
     assert counts == dict.fromkeys(chain.split(), 1) | {"total": 10}
     worked_on = re.findall(r"(?:Preparing|Segmenting|Outlining newly sealed land on) sheet (\w+ \d+)", text)
     assert worked_on == [f"{CHANGED} {YEAR}"] * 3

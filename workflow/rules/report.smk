@@ -1,7 +1,7 @@
 """Stage 7. Figures of the run (report/summary.json) and a map per zone (report/map_{zone}.png)."""
 
 
-rule summary:
+rule report:
     """Figures of the run, and for each zone a map of the found changes over the newest imagery."""
     input:
         scenes=[scene for zone in ZONES for scene in newest_scenes(zone)],
@@ -14,9 +14,9 @@ rule summary:
         figures=result("report/summary.json"),
         maps=expand(result("report/map_{zone}.png"), zone=ZONES),
     log:
-        result("logs/summary.log"),
+        result("logs/report.log"),
     benchmark:
-        result("benchmarks/summary.tsv")
+        result("benchmarks/report.tsv")
     conda:
         "../../envs/base.yaml"
     resources:
@@ -33,4 +33,4 @@ rule summary:
     message:
         "Figures and maps of the run"
     script:
-        "../../scripts/summary.py"
+        "../../scripts/report.py"

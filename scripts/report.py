@@ -1,4 +1,4 @@
-"""Rule summary: figures of the run and a map for each zone."""
+"""Rule report: figures of the run and a map for each zone."""
 
 from pathlib import Path
 
