@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+
+from ..passing import Passing
 
 SECRETS = ("SEALWATCH_SMTP_URL", "SEALWATCH_WEBHOOK_URL")
 """Variables of the environment that are not handed to Snakemake, whose jobs go to other machines."""
@@ -60,9 +60,7 @@ def run_snakemake(arguments: Sequence[str], log: Path, keep_open: int) -> Failur
     """
     environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
     log.parent.mkdir(parents=True, exist_ok=True)
-    # Signals are caught before the start: of a signal that is ignored here, as SIGINT behind `nohup ... &`, the child
-    # would inherit that.
-    with log.open("wb") as output, _Passing() as signals:
+    with log.open("wb") as output, Passing(own_session=True) as signals:
         process = subprocess.Popen(
             [sys.executable, "-m", "snakemake", *arguments],
             env=environment,
@@ -84,42 +82,3 @@ def run_snakemake(arguments: Sequence[str], log: Path, keep_open: int) -> Failur
     name = "snakemake catalogue" if "catalogue" in arguments[:1] else "snakemake"
     ended = f"with status {status}" if status > 0 else f"by signal {-status}"
     return Failure(f"{name} ended {ended}", logs, tuple(text.splitlines()[-_TAIL:]), _LOCKED in text)
-
-
-class _Passing:
-    """Passes signals on to a process that leads a session, once there is one.
-
-    Attributes:
-        received: numbers of the signals that came.
-    """
-
-    def __init__(self) -> None:
-        self.received: list[int] = []
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> _Passing:
-        self._kept = {number: signal.signal(number, self._came) for number in (signal.SIGTERM, signal.SIGINT)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._kept.items():
-            signal.signal(number, handler)
-
-    def pass_to(self, process: subprocess.Popen[bytes]) -> None:
-        """Name the process; it gets what came before it was there."""
-        self._process = process
-        for number in self.received:
-            self._send(number)
-
-    def _came(self, number: int, _: FrameType | None) -> None:
-        self.received.append(number)
-        self._send(number)
-
-    def _send(self, number: int) -> None:
-        if self._process is None or self._process.poll() is not None:
-            return
-        if number == signal.SIGINT:
-            # As a terminal does: Snakemake counts on it for its local jobs.
-            os.killpg(self._process.pid, number)
-        else:
-            self._process.send_signal(number)

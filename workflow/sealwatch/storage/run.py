@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from snakemake.cli import parse_args
 
 from ..errors import StorageError
+from ..passing import Passing
 from ..plan.graph import Job
 from ..plan.plan import Plan, make_plan
+from ..scheduled.holder import lock_files
 from .bound import GB, KEY, bound_of, check_bound, make_room, next_batch
 from .scenes import Scenes, scenes_of
-
-_LOCKS = Path(".snakemake/locks")
 
 
 def tidy(arguments: Sequence[str]) -> None:
@@ -149,29 +147,19 @@ def _check(arguments: Sequence[str]) -> None:
 
 
 def _refuse_while_running() -> None:
-    if _LOCKS.is_dir() and any(_LOCKS.iterdir()):
+    if locks := lock_files(Path()):
         raise StorageError(
-            f"{_LOCKS}: a run is going on in this folder, or one was killed; wait for it, or run snakemake --unlock"
+            f"{locks[0].parent}: a run is going on in this folder, or one was killed; wait for it, or run "
+            "snakemake --unlock"
         )
 
 
 def _snakemake(targets: Sequence[str], arguments: Sequence[str]) -> int:
     """Run Snakemake to its end; an interruption is left to it, and ends this program after it."""
-    process = subprocess.Popen([sys.executable, "-m", "snakemake", *targets, *arguments])
-    stopped: list[int] = []
-
-    def stop(number: int, _: FrameType | None) -> None:
-        stopped.append(number)
-        # Ctrl-C reaches Snakemake by itself, which then ends its jobs and removes its lock.
-        if number == signal.SIGTERM:
-            process.send_signal(number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with Passing(own_session=False) as signals:
+        process = subprocess.Popen([sys.executable, "-m", "snakemake", *targets, *arguments])
+        signals.pass_to(process)
         code = process.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if stopped:
-        sys.exit(128 + stopped[0])
+    if signals.received:
+        sys.exit(128 + signals.received[0])
     return code
