@@ -61,6 +61,7 @@ class EventfulCountry:
         self._flights = [(sheet, year) for sheet in SHEETS for year in (2019, 2021)]
         self._last: dict[tuple[str, ...], str] = {}
         self._unrecorded: set[tuple[str, ...]] = set()
+        self._key_waits = False
         self._engine, self._settings = engine, {"min_area_m2": 50}
         for name in ("items", "sources"):
             (folder / name).mkdir(parents=True)
@@ -122,6 +123,7 @@ class EventfulCountry:
                 changed |= outputs
             written |= outputs
         self._remember(run.steps)
+        self._key_waits = False
         return run, needless
 
     def clean(self, folder: Path) -> tuple[Run, dict[str, bytes]]:
@@ -176,10 +178,13 @@ class EventfulCountry:
         sources = [*(self.folder / "sources").iterdir(), *(self.folder / "results/inventory").rglob("*.json")]
         return self._touch(sources)
 
-    def do_lost_records(self) -> None:
+    def do_lost_records(self) -> str:
         """Snakemake's records of what it has done are gone."""
+        if self._key_waits:
+            return "left alone: they alone tell what a changed key has not reached"
         shutil.rmtree(self.folder / ".snakemake", ignore_errors=True)
         self._unrecorded = set(self._last)
+        return ""
 
     def do_new_orthophoto(self) -> str:
         """A row more in the index of orthophotos."""
@@ -199,6 +204,7 @@ class EventfulCountry:
         if self._unrecorded:
             return "left alone: records are lost"
         self._settings["min_area_m2"] += 1
+        self._key_waits = True
         self._write_config()
         return str(self._settings["min_area_m2"])
 
