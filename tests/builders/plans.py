@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -9,10 +10,21 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import Popen
+from subprocess import run
 
 from builders.demo import ROOT, link_checkout
 from builders.national import Country
+
+# A process takes over the peak memory of the one that started it, hence a small one in between.
+_MEASURE = """
+import json, os, subprocess, sys, time
+begin = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, used = os.wait4(process.pid, 0)
+figures = [time.perf_counter() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]
+json.dump(figures, open(sys.argv[1], "w"))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +89,18 @@ def _run(country: Country, module: str, *options: str) -> tuple[str, float, floa
     link_checkout(folder)
     command = [sys.executable, "-m", module, *options, "--configfile", country.config_file]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
-    with tempfile.TemporaryFile("w+") as output:
-        begin = time.perf_counter()
-        process = Popen(list(map(str, command)), cwd=folder, env=environment, stdout=output, stderr=output)
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - begin
-        process.returncode = os.waitstatus_to_exitcode(status)
+    with tempfile.TemporaryFile("w+") as output, tempfile.NamedTemporaryFile("r") as figures:
+        done = run(
+            [sys.executable, "-c", _MEASURE, figures.name, *map(str, command)],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            check=False,
+        )
         output.seek(0)
         text = output.read()
-    if process.returncode:
-        raise RuntimeError(f"{module} {' '.join(options)} failed:\n{text[-3000:]}")
-    return text, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+        if done.returncode:
+            raise RuntimeError(f"{module} {' '.join(options)} failed:\n{text[-3000:]}")
+        seconds, cpu_s, peak_mib = json.load(figures)
+    return text, seconds, cpu_s, peak_mib
