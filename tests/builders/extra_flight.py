@@ -20,7 +20,7 @@ from shapely.geometry import Polygon, box
 from .geopackages import write_layer
 from .landscape import EPSG, Landscape
 from .materials import MATERIALS, SEALED
-from .orthophotos import PIXEL_M, Camera, sheets, write_flight
+from .orthophotos import SHEET_PIXEL_M, Camera, sheets, write_flight
 from .random_fields import generator
 
 YEAR = 2025
@@ -62,7 +62,7 @@ def add_flight(folder: str | Path) -> Flight:
         if name == CHANGED:
             free = (kind != SEALED) & (cell == camera.landscape.number(*EVENT_CELL))
             row, col = _build(image, free, world["seed"])
-            left, top = sheet.window.x_min + col * PIXEL_M, sheet.window.y_max - row * PIXEL_M
+            left, top = sheet.window.x_min + col * SHEET_PIXEL_M, sheet.window.y_max - row * SHEET_PIXEL_M
             built = box(left, top - _YARD_M, left + _YARD_M, top)
         rows.append(write_flight(folder, sheet, YEAR, image))
     index = folder / "sheets.gpkg"
@@ -78,14 +78,14 @@ def add_flight(folder: str | Path) -> Flight:
 
 def _build(image: NDArray[np.uint8], free: NDArray[np.bool_], seed: int) -> tuple[int, int]:
     """Draw a square yard of concrete where there is most room; its first row and column."""
-    edge = round(_YARD_M / PIXEL_M)
+    edge = round(_YARD_M / SHEET_PIXEL_M)
     room = ndimage.distance_transform_cdt(np.pad(free, 1), "chessboard")[1:-1, 1:-1]
     row, col = np.unravel_index(np.argmax(room), room.shape)
     if room[row, col] < edge // 2:
         raise ValueError(f"there is no free square of {_YARD_M} m in the cell")
     row, col = int(row) - edge // 2, int(col) - edge // 2
     rng = generator(seed, "yard", YEAR)
-    grain = np.kron(4 * np.rint(0.8 * rng.standard_normal((edge // 2, edge // 2))), np.ones((2, 2)))
+    grain = 4 * np.rint(0.8 * rng.standard_normal((edge, edge)))
     colour = np.array(MATERIALS["concrete"].summer)[:, None, None]
     image[:, row : row + edge, col : col + edge] = np.clip(colour + grain, 1, 255)
     return row, col

@@ -1,4 +1,4 @@
-"""Orthophotos (NIR, R, G at 0.5 m) of the synthetic landscape and their sheet index."""
+"""Orthophotos (NIR, R, G) of the synthetic landscape and their sheet index."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ from .random_fields import generator
 from .sketch import CELL_M, MARGIN_M
 
 PIXEL_M = 0.5
+"""Resolution of the drawings, and the finest of a photograph."""
+
+SHEET_PIXEL_M = 1.0
+"""That of the sheets, twice as coarse as most real ones: GRASS has a quarter of the pixels to work through."""
+
 SHEET_M = 1000.0
 COLUMNS, ROWS = 8, 6
 ORIGIN = (496500.0, 5120300.0)
@@ -56,11 +61,11 @@ class Sheet:
 
 def sheets() -> list[Sheet]:
     """All sheets, northern row first; their edges are not those of the cells."""
-    edge = round(SHEET_M / PIXEL_M)
+    edge = round(SHEET_M / SHEET_PIXEL_M)
     return [
         Sheet(
             f"D2{row}{col + 1:02d}",
-            Window(EPSG, ORIGIN[0] + col * SHEET_M, ORIGIN[1] - row * SHEET_M, PIXEL_M, edge, edge),
+            Window(EPSG, ORIGIN[0] + col * SHEET_M, ORIGIN[1] - row * SHEET_M, SHEET_PIXEL_M, edge, edge),
         )
         for row in range(ROWS)
         for col in range(COLUMNS)

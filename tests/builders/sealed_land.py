@@ -14,7 +14,7 @@ from sealwatch.grid import Window
 
 from .landscape import CELLS, EPSG, EVENTS, class_at, global_cell
 from .materials import BARE, HIGH_VEGETATION, LOW_VEGETATION, SEALED
-from .orthophotos import PIXEL_M, Camera, sheets
+from .orthophotos import PIXEL_M, SHEET_M, Camera, sheets
 from .random_fields import generator
 from .sketch import CELL_M, MARGIN_M
 
@@ -90,7 +90,7 @@ def training_polygons(camera: Camera, per_class: int = 10) -> gpd.GeoDataFrame:
     rows: list[dict[str, object]] = []
     for name, year in TRAINING_SHEETS:
         sheet = by_name[name].window
-        window = Window(EPSG, sheet.x_min, sheet.y_max, 1.0, sheet.width // 2, sheet.height // 2)
+        window = Window(EPSG, sheet.x_min, sheet.y_max, 1.0, round(SHEET_M), round(SHEET_M))
         _, kind, cell = camera.shoot(window, year)
         usable = ~np.isin(cell, changing)
         for label, kinds in _TRAINING_CLASSES.items():
