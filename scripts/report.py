@@ -1,10 +1,11 @@
-"""Rule report: figures of the run and a map for each zone."""
+"""Rule report: figures of the run, a map for each zone and the feed of alerts and changes."""
 
 from pathlib import Path
 
 from sealwatch.jobs import logged
 
 with logged(snakemake.log[0]):
+    from sealwatch.feed.write import write_feed
     from sealwatch.keys import zone_of_tile
     from sealwatch.report.overview import draw_overview
     from sealwatch.report.summary import summarise
@@ -32,4 +33,10 @@ with logged(snakemake.log[0]):
         sheets=len(read_vector(files.sheets, "sheets")),
         outlines=outlines,
         target=snakemake.output.figures,
+    )
+    write_feed(
+        files.events,
+        {name: snakemake.output[name] for name in ("geojson", "atom", "maproulette")},
+        snakemake.params.project,
+        snakemake.params.about,
     )

@@ -5,6 +5,7 @@ import stat
 from email import message_from_bytes, policy
 from pathlib import Path
 
+import geopandas as gpd
 import pytest
 import yaml
 
@@ -178,3 +179,19 @@ def test_sendmail_gets_the_message_and_no_header_of_anothers(config, alerts, mon
         with pytest.raises(SealwatchError, match="SEALWATCH_WEBHOOK_URL: is no address") as refused:
             chosen_ways([], None)
         assert "s3cret" not in str(refused.value)
+
+
+def test_new_alerts_are_saved_for_others_and_stay_until_there_are_newer_ones(config, alerts, tmp_path):
+    file = tmp_path / "feed/new.geojson"
+    ways = chosen_ways([], None, file)
+    alerts(a="open", b="open")
+    assert ended(config, ways)
+    assert set(gpd.read_file(file).id) == {"32633-a", "32633-b"}
+    before = file.read_bytes()
+    assert ended(config, ways)
+    assert file.read_bytes() == before
+    alerts(a="confirmed", b="open")
+    assert ended(config, ways)
+    new = gpd.read_file(file)
+    assert (list(new.id), list(new.status)) == (["32633-a"], ["confirmed"])
+    assert new.geometry.geom_type.tolist() == ["Point"]

@@ -1,8 +1,8 @@
-"""Stage 7. Figures of the run (report/summary.json) and a map per zone (report/map_{zone}.png)."""
+"""Stage 7. Figures of the run (report/summary.json), a map per zone (report/map_{zone}.png) and the feed (feed/)."""
 
 
 rule report:
-    """Figures of the run, and for each zone a map of the found changes over the newest imagery."""
+    """Figures of the run, for each zone a map of the found changes over the newest imagery, and the feed of them."""
     input:
         scenes=[scene for zone in ZONES for scene in newest_scenes(zone)],
         grids=per_zone("grid/{zone}.h5"),
@@ -13,6 +13,9 @@ rule report:
     output:
         figures=result("report/summary.json"),
         maps=expand(result("report/map_{zone}.png"), zone=ZONES),
+        geojson=result("feed/alerts.geojson"),
+        atom=result("feed/alerts.atom"),
+        maproulette=result("feed/maproulette.geojsonl"),
     log:
         result("logs/report.log"),
     benchmark:
@@ -23,13 +26,15 @@ rule report:
         mem_mb=grows(4000),
         runtime=grows(30),
     params:
-        baseline=3,
+        baseline=4,
         scenes=INVENTORY.scenes,
         months=len(MONTHS) * len(ZONES),
         halves=len(HALVES) * len(ZONES),
         unclear_scl=config["sentinel2"]["unclear_scl"],
         attribution=config["attribution"],
         title=config["services"]["title"],
+        project=config["project"],
+        about=about(config),
     message:
         "Figures and maps of the run"
     script:

@@ -2,7 +2,7 @@
 
 Refreshes the catalogue, runs the workflow in the current folder and tells what is new. Mail goes to --mail-to, by the
 server of SEALWATCH_SMTP_URL or the local sendmail; a post goes to SEALWATCH_WEBHOOK_URL where it is set; without
-either the summary is printed.
+either the summary is printed. --save writes new alerts to a file besides.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(chosen: argparse.Namespace, config: dict[str, Any], held: Held) -> int:
-    ways = chosen_ways(chosen.mail_to, chosen.mail_from)
+    ways = chosen_ways(chosen.mail_to, chosen.mail_from, chosen.save)
     folder = Path(config["results"]) / "scheduled"
     told, begin = Told(folder / "told.json"), now()
     told.begin(ways, lambda: read_state(config))
@@ -126,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--cores", default="all", help="processors of this machine (default: all)")
     parser.add_argument("--mail-to", action="append", default=[], metavar="ADDRESS", help="may be repeated")
     parser.add_argument("--mail-from", metavar="ADDRESS", help="sender (default: sealwatch@ this machine)")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write new alerts there as GeoJSON")
     parser.add_argument(
         "--always", action="store_true", help="tell also where nothing is new and all went well"
     )

@@ -16,12 +16,14 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import urllib3
 
 from ..errors import ServiceError
+from ..files import write_json
 
 _LOG = logging.getLogger(__name__)
 
@@ -172,6 +174,33 @@ class Post:
         return f"status {answer.status}", answer.status in (429, 500, 502, 503, 504)
 
 
+class Save:
+    """GeoJSON of the alerts that are new or have another status, as points: those of the last run that had any."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def send(self, subject: str, text: str, alerts: list[dict[str, Any]]) -> None:
+        """Write the file anew; a run without news, or one that failed, leaves it as it was."""
+        if not alerts:
+            return
+        features = [
+            {
+                "type": "Feature",
+                "id": alert["alert_id"],
+                "geometry": {"type": "Point", "coordinates": [alert["lon"], alert["lat"]]},
+                "properties": {key: value for key, value in alert.items() if key not in ("lon", "lat")},
+            }
+            for alert in alerts
+        ]
+        try:
+            write_json(self._path, {"type": "FeatureCollection", "title": subject, "features": features})
+        except OSError as error:
+            raise ServiceError(
+                f"{self._path}: cannot be written ({error.strerror}); make its folder writable"
+            ) from error
+
+
 def _address(option: str, value: str) -> Address:
     try:
         address = Address(addr_spec=value)
@@ -199,8 +228,8 @@ def _smtp_server(url: str | None) -> tuple[str, str, int, str | None, str | None
     return parts.scheme, parts.hostname, port, user and unquote(user), password and unquote(password)
 
 
-def chosen_ways(mail_to: Sequence[str], mail_from: str | None) -> dict[str, Way]:
-    """The ways to tell by their names: mail, post, or print where there is neither.
+def chosen_ways(mail_to: Sequence[str], mail_from: str | None, save: Path | None = None) -> dict[str, Way]:
+    """The ways to tell by their names: mail and post, or print where there is neither; and a file.
 
     Raises:
         ServiceError: an address is none, or there is no way to send mail.
@@ -210,4 +239,7 @@ def chosen_ways(mail_to: Sequence[str], mail_from: str | None) -> dict[str, Way]
         ways["mail"] = Mail(mail_to, mail_from)
     if os.environ.get("SEALWATCH_WEBHOOK_URL"):
         ways["post"] = Post(os.environ["SEALWATCH_WEBHOOK_URL"])
-    return ways or {"print": Print()}
+    ways = ways or {"print": Print()}
+    if save:
+        ways["save"] = Save(save)
+    return ways

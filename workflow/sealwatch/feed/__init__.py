@@ -1,0 +1,1 @@
+"""Alerts and changes for other people's software: GeoJSON, Atom and tasks for MapRoulette."""
