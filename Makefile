@@ -68,9 +68,10 @@ accuracy: setup ## measure against truth and real labels into docs/accuracy.md (
 transition-plot: ## draw the example plot of docs/change.md
 	@$(BUILDERS).transition_plot
 
-screenshots: setup-tests ## take the pictures of docs/review.md from a demo that has run (DEMO=demo-real)
+screenshots: setup-tests ## take the pictures of docs/review.md and docs/tutorial.md from a demo that has run (DEMO=demo-real)
 	@$(BUILDERS).screenshots $(DEMO)
 	@$(BUILDERS).review_project $(DEMO)
+	@$(BUILDERS).walkthrough $(DEMO)
 
 lint: setup ## formatting, style, types and Snakemake's own checks
 	.venv/bin/ruff check .

@@ -21,11 +21,12 @@ from qgis.core import (
     QgsMapSettings,
     QgsProject,
     QgsVectorDataProvider,
+    QgsVectorLayer,
     QgsVectorLayerTools,
 )
 from qgis.gui import QgsAttributeEditorContext, QgsAttributeForm, QgsGui, QgsMapCanvas
 from qgis.PyQt.QtCore import QSize
-from qgis.PyQt.QtGui import QColor, QFont, QImage, QPainter
+from qgis.PyQt.QtGui import QColor, QFont, QImage, QPainter, QPen
 from qgis.PyQt.QtWidgets import QTabWidget
 
 
@@ -147,6 +148,47 @@ def picture(polygon, target, width=720, map_height=520, height=900, around_m=120
     return {"written": sheet.save(target)}
 
 
+def wfs_picture(url, layer, polygon, target, width=720, height=620):
+    """A layer of a WFS, as QGIS reads it: the whole on a map with one polygon marked, and that one's attributes."""
+    source = f"url='{url}' typename='{layer}' version='2.0.0' pagingEnabled='true' restrictToRequestBBOX='0'"
+    read = QgsVectorLayer(source, layer, "WFS")
+    if not read.isValid():
+        return {"written": False, "features": 0}
+    (feature,) = read.getFeatures(QgsFeatureRequest(QgsExpression(f"\"polygon_id\" = '{polygon}'")))
+    features = sum(1 for _ in read.getFeatures())
+    sheet = QImage(2 * width + 10, height, QImage.Format_RGB32)
+    sheet.fill(QColor("white"))
+    painter = QPainter(sheet)
+    settings = QgsMapSettings()
+    settings.setDestinationCrs(read.crs())
+    settings.setLayers([read])
+    settings.setOutputSize(QSize(width, height))
+    settings.setExtent(read.extent().buffered(200))
+    settings.setBackgroundColor(QColor("white"))
+    read.renderer().symbol().setColor(QColor("#0072b2"))
+    job = QgsMapRendererParallelJob(settings)
+    job.start()
+    job.waitForFinished()
+    painter.drawImage(0, 0, job.renderedImage())
+    pixel = settings.mapToPixel().transform(feature.geometry().centroid().asPoint())
+    painter.setPen(QPen(QColor("#d55e00"), 3))
+    painter.drawEllipse(int(pixel.x()) - 18, int(pixel.y()) - 18, 36, 36)
+    painter.setPen(QColor("black"))
+    painter.setFont(QFont("DejaVu Sans", 12))
+    painter.drawText(12, 24, f"{layer}: {features} features in {read.crs().authid()}")
+    context, tools = QgsAttributeEditorContext(), Tools()
+    context.setVectorLayerTools(tools)
+    shown = QgsAttributeForm(read, feature, context)
+    shown.resize(width, height)
+    shown.show()
+    for _ in range(50):
+        QgsApplication.processEvents()
+    painter.drawPixmap(width + 10, 0, shown.grab())
+    painter.end()
+    forms.append((shown, read))  # deleted while it listens to its layer, it would crash
+    return {"written": sheet.save(target), "features": features}
+
+
 class Tools(QgsVectorLayerTools):
     """The part of QGIS's window that a form hands editing of related tables to; here it edits nothing."""
 
@@ -184,8 +226,8 @@ def found(polygon):
     return feature
 
 
-seen = {}
-ACTIONS = {f.__name__: f for f in (state, form, look, decide, begin_editing, picture)}
+seen, forms = {}, []
+ACTIONS = {f.__name__: f for f in (state, form, look, decide, begin_editing, picture, wfs_picture)}
 
 
 def main():
