@@ -62,9 +62,11 @@ def country_map(
         numbers: number, x and y of the events that have a section of their own.
             All in one projected CRS, metres.
     """
-    west, south, east, north = area.total_bounds
+    west, south, east, north = _extent(area, changes)
     scale = (_WIDTH - 2 * _PAD) / (east - west)
-    height = (north - south) * scale + 2 * _PAD + 60
+    bottom = (north - south) * scale + _PAD
+    height = bottom + _PAD + 60
+    frame = f'x="{_PAD:g}" y="{_PAD:g}" width="{_WIDTH - 2 * _PAD:g}" height="{bottom - _PAD:.1f}"'
 
     def at(x: float, y: float) -> tuple[float, float]:
         return _PAD + (x - west) * scale, _PAD + (north - y) * scale
@@ -77,10 +79,14 @@ def country_map(
         'aria-labelledby="map-title map-desc" class="country">',
         '<title id="map-title">Map of the found changes</title>',
         f'<desc id="map-desc">{_in_words(changes)} The same is in the table of all events.</desc>',
+        f'<clipPath id="map-frame"><rect {frame}/></clipPath>',
+        '<g clip-path="url(#map-frame)">',
         f'<path class="land" d="{_outlines(land, at)}"/>',
         f'<path class="flagged" d="{_outlines(under, at)}"/>',
         f'<path class="sheets" d="{_outlines(footprints, at)}"/>',
         f'<path class="border" d="{_outlines(land, at)}"/>',
+        "</g>",
+        f'<rect class="frame" {frame}/>',
     ]
     for kind, sign in SIGNS.items():
         cells = changes.get(kind)
@@ -104,6 +110,17 @@ def country_map(
     return CountryMap("\n".join(parts), legend)
 
 
+def _extent(
+    area: gpd.GeoDataFrame, changes: dict[str, gpd.GeoDataFrame]
+) -> tuple[float, float, float, float]:
+    """West, south, east and north of area and cells, with a margin."""
+    bounds = [area.total_bounds, *(cells.total_bounds for cells in changes.values() if len(cells))]
+    west, south = min(b[0] for b in bounds), min(b[1] for b in bounds)
+    east, north = max(b[2] for b in bounds), max(b[3] for b in bounds)
+    margin = 0.02 * max(east - west, north - south)
+    return west - margin, south - margin, east + margin, north + margin
+
+
 def _in_words(changes: dict[str, gpd.GeoDataFrame]) -> str:
     return "; ".join(f"{sign.label}: {len(changes.get(kind, ()))}" for kind, sign in SIGNS.items()) + "."
 
@@ -117,7 +134,8 @@ def _outlines(shapes: Iterable[Any], at: Callable[[float, float], tuple[float, f
         for ring in (part.exterior, *part.interiors)
     ]
     return "".join(
-        "M" + "L".join("{:.1f} {:.1f}".format(*at(x, y)) for x, y, *_ in ring.coords[:-1]) + "Z" for ring in rings
+        "M" + "L".join("{:.1f} {:.1f}".format(*at(x, y)) for x, y, *_ in ring.coords[:-1]) + "Z"
+        for ring in rings
     )
 
 

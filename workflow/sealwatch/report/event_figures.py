@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..orthophoto.sheets import CLASSES
-from .pictures import EMPTY, Frame, cut_out, jpeg, palette_png, png, shown
+from .pictures import EMPTY, Frame, cut_out, cut_out_codes, jpeg, palette_png, png, shown
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
 SEGMENT_COLOURS = ((51, 51, 51), (0, 158, 115), (240, 228, 66))
 """Dark for sealed, green and yellow for low and higher vegetation, as in the paper; apart by lightness too."""
+
+SEGMENT_NAMES = tuple(name.replace("_vegetation", " vegetation").replace("_", "-") for name in CLASSES)
+"""Names of the forest's classes in running text."""
 
 _PHOTO_PX = 600
 _PIXEL_M = 10
@@ -73,7 +76,9 @@ def figures_of(
     cell = _cell(drawing)
     figures, last = [], []
     for side in ("before", "after"):
-        found = _cut(drawing.frame, near[:1], f"sentinel2_{side}", round(drawing.frame.size_m / _PIXEL_M), False)
+        found = _cut(
+            drawing.frame, near[:1], f"sentinel2_{side}", round(drawing.frame.size_m / _PIXEL_M), False
+        )
         if found is not None:
             date = f"{near[0].dates[f'sentinel2_{side}']['date']}, {near[0].dates[f'sentinel2_{side}']['platform']}"
             figures.append(
@@ -117,14 +122,13 @@ def _dates(flights: Iterable[Flight], name: str) -> str:
 
 
 def _segments(drawing: Drawing, near: Sequence[Flight]) -> Figure | None:
-    paths = [f'NETCDF:"{flight.segmentation}":class' for flight in near if flight.segmentation]
-    found = cut_out(paths, drawing.frame, _PHOTO_PX // 2, False, bands=1)
-    if found is None:
+    paths = [flight.segmentation for flight in near if flight.segmentation]
+    codes = cut_out_codes(paths, "class", drawing.frame, _PHOTO_PX // 2, len(CLASSES))
+    there = codes < len(CLASSES)
+    if not there.any():
         return None
-    codes = np.where(found[1], found[0][0], len(CLASSES)).astype("u1")
     shares = ", ".join(
-        f"{name.replace('_', ' ')} {100 * np.mean(codes[found[1]] == code):.0f} %"
-        for code, name in enumerate(CLASSES)
+        f"{name} {100 * np.mean(codes[there] == code):.0f} %" for code, name in enumerate(SEGMENT_NAMES)
     )
     return Figure(
         "segmentation",

@@ -104,12 +104,13 @@ def shown_events(
             found[str(row.event_id)] = ShownEvent(
                 0,
                 str(row.event_id),
-                f"{name_of(row.from_class).capitalize()} to {name_of(row.to_class)}",
+                _title(row),
                 [
                     ("Event", str(row.event_id)),
                     ("Start", str(row.start_half)),
                     ("Confirmed", str(row.confirm_half)),
                     ("Outlined", f"{number} polygons, {total / 1e4:,.2f} ha"),
+                    *([("Flights compared", _flights(own))] if own is not None and number else []),
                 ],
                 why,
                 plot,
@@ -155,6 +156,15 @@ def _near(event: Any, flagged: gpd.GeoDataFrame, products: Products) -> list[Fli
     ]
 
 
+def _title(event: Any) -> str:
+    return f"{name_of(event.from_class).capitalize()} to {name_of(event.to_class)}"
+
+
+def _flights(own: gpd.GeoDataFrame) -> str:
+    pairs = zip(own["earlier_flight_date"], own["flight_date"], strict=True)
+    return ", ".join(f"{before or 'none'} and {after}" for before, after in sorted(set(pairs)))
+
+
 def _of_zone(zone: str, chosen: pd.DataFrame, products: Products, facts: Facts):  # type: ignore[no-untyped-def]
     """(row, drawing, why, plot) of each chosen event of a zone."""
     halves = [path for path in products.halves if Path(path).parent.name == zone]
@@ -189,10 +199,15 @@ def _of_zone(zone: str, chosen: pd.DataFrame, products: Products, facts: Facts):
         edge = _PATCH_M / 2 + _MARGIN_M
         frame = Frame(int(zone), middle[0] - edge, middle[1] + edge, 2 * edge)
         cell_frame = Frame(int(zone), middle[0] - size / 2, middle[1] + size / 2, size)
-        said = {name: getattr(row, name) for name in ("before_half", "start_half", "confirm_half", "confidence")}
-        plot = transition_svg(event_transition(row, list(periods), classes, int(i)))
+        said = {
+            name: getattr(row, name) for name in ("before_half", "start_half", "confirm_half", "confidence")
+        }
+        change = event_transition(row, list(periods), classes, int(i))
+        plot = transition_svg(replace(change, title=_title(row)))
         drawing = Drawing(frame, cell_frame, str(row.event_id))
-        why = why_confirmed(said, series, votes.get(str(row.event_id), (0, 0)), facts.settings["change"]["persistence"])
+        why = why_confirmed(
+            said, series, votes.get(str(row.event_id), (0, 0)), facts.settings["change"]["persistence"]
+        )
         yield row, drawing, why, plot
 
 
@@ -225,7 +240,6 @@ def _largest(own: gpd.GeoDataFrame, frame: Frame, facts: Facts) -> list[dict[str
                 "area_m2": float(row.area_m2),
                 "probability": float(row.probability),
                 "earlier_known": float(row.earlier_known),
-                "flights": f"{row.earlier_flight_date or 'no earlier flight'} to {row.flight_date}",
                 "municipality": more.get("municipality", ""),
                 "land_use_before": more.get("land_use_before", ""),
                 "x": (point.x - frame.left) / frame.size_m,

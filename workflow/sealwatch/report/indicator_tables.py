@@ -37,9 +37,7 @@ def read_indicators(
     if path is None:
         return [], []
     found = json.loads(Path(path).read_text(encoding="utf-8"))
-    tables = [
-        table for key, title in TITLES.items() for table in _tables(title, found.get(key) or [])
-    ]
+    tables = [table for key, title in TITLES.items() for table in _tables(title, found.get(key) or [])]
     return tables, sorted((str(key), str(text)) for key, text in (found.get("definitions") or {}).items())
 
 

@@ -33,15 +33,20 @@ class LandTable:
     area_m2: float
 
 
-def read_enrichment(settings: Mapping[str, object]) -> dict[str, dict[str, str]]:
+def read_enrichment(
+    settings: Mapping[str, object], registries: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
     """`land_use_before` and `municipality` of every polygon, as the last run of `enrich` measured them.
 
     Args:
         settings: section `database` of the configuration.
+        registries: kind by name; without one of those kinds nothing is read.
 
     Raises:
         DatabaseError: the database is out of reach or has not been loaded.
     """
+    if not {"land_use", "municipality"} & set(registries.values()):
+        return {}
     with connect(settings) as connection, connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
         cursor.execute("SELECT polygon_id, land_use_before, municipality FROM enrichment ORDER BY polygon_id")
         return {row.pop("polygon_id"): row for row in cursor}

@@ -65,7 +65,8 @@ def attributes_of(path: str | Path) -> dict[str, Any]:
     """Root attributes of an HDF5 product: text as text, numbers as numbers."""
     with hdf5.read(path) as file:
         return {
-            key: hdf5.read_text(value) if isinstance(value, bytes) else value for key, value in file.attrs.items()
+            key: hdf5.read_text(value) if isinstance(value, bytes) else value
+            for key, value in file.attrs.items()
         }
 
 

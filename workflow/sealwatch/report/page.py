@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..files import write_text
 from ..grid import PIXEL_SIZE_M
-from ..orthophoto.sheets import CLASSES, INDEX_FIELDS, INDEX_LAYER
+from ..orthophoto.sheets import INDEX_FIELDS, INDEX_LAYER
 from ..vectors import read_vector
 from .chosen import RULE, name_of
 from .country import country_map
-from .event_figures import SEGMENT_COLOURS
+from .event_figures import SEGMENT_COLOURS, SEGMENT_NAMES
 from .events import read_outlines, shown_events
 from .gaps import COLOURS, MISSED_COLOURS, MISSED_STEPS, STEPS, zone_gaps
 from .indicator_tables import read_indicators
@@ -119,7 +119,7 @@ def contents(products: Products, facts: Facts, folder: Path) -> dict[str, Any]:
         "changes": _changes(events, numbers),
         "alerts": _alerts(alerts),
         "most_rows": MOST_ROWS,
-        "segment_legend": list(zip((name.replace("_", " ") for name in CLASSES), SEGMENT_COLOURS, strict=True)),
+        "segment_legend": list(zip(SEGMENT_NAMES, SEGMENT_COLOURS, strict=True)),
         "land": land_tables(outlines, facts.registries, facts.enrichment),
         "scenes": scene_summary(facts.scenes, facts.rejected, facts.period),
         "gaps": [
@@ -127,7 +127,9 @@ def contents(products: Products, facts: Facts, folder: Path) -> dict[str, Any]:
             for grid in products.grids
         ],
         "gap_legend": [(words, colour) for (_, words), colour in zip(STEPS, COLOURS, strict=True)],
-        "missed_legend": [(words, colour) for (_, words), colour in zip(MISSED_STEPS, MISSED_COLOURS, strict=True)],
+        "missed_legend": [
+            (words, colour) for (_, words), colour in zip(MISSED_STEPS, MISSED_COLOURS, strict=True)
+        ],
         "indicators": indicators,
         "definitions": definitions,
         "layers": layers(products),
@@ -192,10 +194,9 @@ def _links(products: Products, folder: Path) -> list[tuple[str, list[tuple[str, 
         ("Evidence of every change", products.evidence),
         ("Outlines of newly sealed land", products.outlines),
         ("Maps over the newest imagery", products.maps),
-        *((about, [path]) for about, path in products.others.items()),
+        ("Figures of the run", [products.figures] if products.figures else []),
+        ("Indicators", [products.indicators] if products.indicators else []),
     ]
-    if products.indicators is not None:
-        groups.append(("Indicators", [products.indicators]))
     return [
         (about, [(Path(path).name, Path(os.path.relpath(path, folder)).as_posix()) for path in paths])
         for about, paths in groups

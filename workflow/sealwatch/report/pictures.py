@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import hdf5
 from ..errors import RasterError
 
 EMPTY = (232, 232, 232)
@@ -86,7 +87,7 @@ def as_jpeg(path: str | Path, most_px: int = 1200) -> str:
 
 
 def cut_out(
-    paths: Sequence[str | Path], frame: Frame, size_px: int, smooth: bool, bands: int = 3
+    paths: Sequence[str | Path], frame: Frame, size_px: int, smooth: bool
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Rasters on a frame, whatever their CRS; where they overlap the first one counts.
 
@@ -95,10 +96,9 @@ def cut_out(
         frame: what is wanted.
         size_px: edge of the result.
         smooth: whether pixels between those of the raster are interpolated.
-        bands: number of bands that are read.
 
     Returns:
-        uint8 (bands, size, size), and bool (size, size) where there is a picture; None where there is none at all.
+        uint8 (3, size, size), and bool (size, size) where there is a picture; None where there is none at all.
 
     Raises:
         RasterError: a raster cannot be read.
@@ -108,13 +108,13 @@ def cut_out(
     from rasterio.transform import from_bounds
     from rasterio.warp import Resampling, reproject
 
-    out = np.zeros((bands, size_px, size_px), "u1")
+    out = np.zeros((3, size_px, size_px), "u1")
     there = np.zeros((size_px, size_px), bool)
     place = {"dst_transform": from_bounds(*frame.bounds, size_px, size_px), "dst_crs": _crs(frame.epsg)}
     for path in paths:
         try:
             with rasterio.open(path) as source:
-                read = _read(source, frame, size_px, smooth, bands)
+                read = _read(source, frame, size_px, smooth)
                 if read is None:
                     continue
                 pixels, mask, transform = read
@@ -131,15 +131,54 @@ def cut_out(
     return (out, there) if there.any() else None
 
 
+def cut_out_codes(
+    paths: Sequence[str | Path], variable: str, frame: Frame, size_px: int, nothing: int
+) -> np.ndarray:
+    """Codes of HDF5 products on a frame; where they overlap the first one counts.
+
+    Args:
+        paths: files whose variable is uint8 [y, x], 255 = no data.
+        variable: its name.
+        frame: what is wanted.
+        size_px: edge of the result.
+        nothing: code of places without any.
+
+    Returns:
+        uint8 (size, size).
+
+    Raises:
+        RasterError: a file cannot be read.
+    """
+    from rasterio.transform import Affine, from_bounds
+    from rasterio.warp import Resampling, reproject
+
+    out = np.full((size_px, size_px), 255, "u1")
+    for path in paths:
+        moved = np.full_like(out, 255)
+        with hdf5.read(path) as file:
+            window = hdf5.read_window(file)
+            reproject(
+                file[variable][:],
+                moved,
+                src_transform=Affine.from_gdal(*window.geotransform),
+                src_crs=_crs(window.epsg),
+                src_nodata=255,
+                dst_transform=from_bounds(*frame.bounds, size_px, size_px),
+                dst_crs=_crs(frame.epsg),
+                dst_nodata=255,
+                resampling=Resampling.nearest,
+            )
+        out = np.where(out == 255, moved, out)
+    return np.where(out == 255, nothing, out).astype("u1")
+
+
 def _crs(epsg: int) -> Any:
     from rasterio import CRS
 
     return CRS.from_epsg(epsg)
 
 
-def _read(
-    source: Any, frame: Frame, size_px: int, smooth: bool, bands: int
-) -> tuple[np.ndarray, np.ndarray, Any] | None:
+def _read(source: Any, frame: Frame, size_px: int, smooth: bool) -> tuple[np.ndarray, np.ndarray, Any] | None:
     """Bands, mask and transform of the part of a raster below a frame, in about the frame's resolution."""
     from rasterio.transform import Affine
     from rasterio.warp import Resampling, transform_bounds
@@ -159,7 +198,7 @@ def _read(
     step = max(1.0, frame.size_m / size_px / source.res[0])
     shape = math.ceil(height / step), math.ceil(width / step)
     way = Resampling.average if smooth else Resampling.nearest
-    pixels = source.read(list(range(1, bands + 1)), window=part, out_shape=(bands, *shape), resampling=way)
+    pixels = source.read([1, 2, 3], window=part, out_shape=(3, *shape), resampling=way)
     mask = source.dataset_mask(window=part, out_shape=shape)
     scale = Affine.scale(width / shape[1], height / shape[0])
     return pixels, mask, source.window_transform(part) * scale

@@ -30,7 +30,7 @@ class Products:
         outlines: `outline/{sheet}_{year}.gpkg`.
         pictures: `review/{sheet}_{year}` of flagged orthophotos.
         maps: `report/map_{zone}.png`.
-        others: further products that the page links to, by what they are.
+        figures: `report/summary.json`.
         indicators: `report/indicators.json`; None leaves the section out.
     """
 
@@ -49,7 +49,7 @@ class Products:
     outlines: Sequence[PathLike] = ()
     pictures: Sequence[PathLike] = ()
     maps: Sequence[PathLike] = ()
-    others: Mapping[str, PathLike] = field(default_factory=dict)
+    figures: PathLike | None = None
     indicators: PathLike | None = None
 
 
