@@ -1,4 +1,4 @@
-"""Chosen events with their figures: imagery before and after, transition plot, segmentation, outlines and attributes."""
+"""Chosen events with their figures: imagery before and after, transition plot, segmentation, outlines."""
 
 from __future__ import annotations
 

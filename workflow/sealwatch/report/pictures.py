@@ -67,11 +67,13 @@ def palette_png(codes: np.ndarray, colours: Sequence[tuple[int, int, int]], leas
     """
     from PIL import Image
 
-    times = max(1, -(-least_px // codes.shape[1]))
-    image = Image.fromarray(np.kron(codes, np.ones((times, times), "u1")), "P")
-    image.putpalette([channel for colour in colours for channel in colour])
+    times, nothing = max(1, -(-least_px // codes.shape[1])), len(colours)
+    # The place after the last colour: Pillow packs codes into as few bits as the palette needs.
+    packed = np.where(codes == 255, nothing, codes).astype("u1")
+    image = Image.fromarray(packed.repeat(times, axis=0).repeat(times, axis=1)).convert("L")
+    image.putpalette([channel for colour in (*colours, (255, 255, 255)) for channel in colour])
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True, transparency=255)
+    image.save(buffer, "PNG", optimize=True, transparency=nothing)
     return data_uri("png", buffer.getvalue())
 
 
