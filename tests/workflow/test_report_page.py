@@ -114,7 +114,8 @@ def test_the_tables_add_up_to_the_figures_of_the_run(browser, page_file, figures
         tables = page.eval_on_selector_all(
             "table.sums",
             """tables => tables.map(t => [...t.querySelectorAll('tr:not(thead tr)')].map(
-                r => [...r.querySelectorAll('td')].slice(0, 2).map(c => c.dataset.m2 ?? c.innerText.replace(',', ''))))""",
+                r => [...r.querySelectorAll('td')].slice(0, 2).map(
+                    c => c.dataset.m2 ?? c.innerText.replace(',', ''))))""",
         )
         scenes = page.locator("table", has_text="Scenes by tile").locator("tfoot td").first.inner_text()
     assert len(tables) >= 3

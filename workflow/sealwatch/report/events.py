@@ -139,11 +139,16 @@ def _flagged(sheets: gpd.GeoDataFrame, products: Products) -> gpd.GeoDataFrame:
 
 
 def _near(event: Any, flagged: gpd.GeoDataFrame, products: Products) -> list[Flight]:
-    """Orthophotos of the newest year since an event's start that lie under its cell, the best covering first."""
+    """Orthophotos since an event's start under its cell, the best covering first.
+
+    Those of the year that shows most of the cell, to a hundredth, and of equals the newest.
+    """
     here = flagged.iloc[flagged.sindex.query(event.geometry, predicate="intersects")]
     here = here.assign(share=here.geometry.intersection(event.geometry).area)
     here = here[(here["share"] > 0) & (here["flight_date"].astype(str) >= half_span(event.start_half)[0])]
-    here = here[here["year"] == here["year"].max()].sort_values(["share", "key"], ascending=[False, True])
+    shown = (here.groupby("year")["share"].sum() / event.geometry.area).round(2)
+    best = max(shown.index, key=lambda year: (shown[year], year), default=None)
+    here = here[here["year"] == best].sort_values(["share", "key"], ascending=[False, True])
     segmentations = {Path(path).stem: Path(path) for path in products.segmentations}
     return [
         Flight(
