@@ -1,4 +1,4 @@
-"""Rule report: figures of the run, a map for each zone and the feed of alerts and changes."""
+"""Rule report: figures of the run, a map for each zone, the feed of alerts and changes, and the report page."""
 
 from pathlib import Path
 
@@ -7,27 +7,32 @@ from sealwatch.jobs import logged
 with logged(snakemake.log[0]):
     from sealwatch.feed.write import write_feed
     from sealwatch.keys import zone_of_tile
+    from sealwatch.report.land import read_enrichment
     from sealwatch.report.overview import draw_overview
+    from sealwatch.report.page import write_page
+    from sealwatch.report.sources import Facts, Products
     from sealwatch.report.summary import summarise
     from sealwatch.vectors import read_vector
 
-    files, outlines = snakemake.input, snakemake.input.get("outlines", [])
+    files, params = snakemake.input, snakemake.params
+    outlines, scenes = files.get("outlines", []), files.get("scenes", [])
     for grid, events, target in zip(files.grids, files.events, snakemake.output.maps, strict=True):
         zone = Path(grid).stem
         draw_overview(
-            acquisitions=[s for s in files.get("scenes", []) if zone_of_tile(Path(s).parent.name) == zone],
+            acquisitions=[s for s in scenes if zone_of_tile(Path(s).parent.name) == zone],
             zone_grid=grid,
             events=events,
             outlines=outlines,
-            unclear_scl=snakemake.params.unclear_scl,
-            title=snakemake.params.title,
-            attribution=snakemake.params.attribution,
+            unclear_scl=params.unclear_scl,
+            title=params.title,
+            project=params.project,
+            attribution=params.attribution,
             target=target,
         )
-    summarise(
-        scenes=snakemake.params.scenes,
-        months=snakemake.params.months,
-        halves=snakemake.params.halves,
+    figures = summarise(
+        scenes=params.scenes,
+        months=params.months,
+        halves=params.halves,
         grids=files.grids,
         events=files.events,
         sheets=len(read_vector(files.sheets, "sheets")),
@@ -37,6 +42,40 @@ with logged(snakemake.log[0]):
     write_feed(
         files.events,
         {name: snakemake.output[name] for name in ("geojson", "atom", "maproulette")},
-        snakemake.params.project,
-        snakemake.params.about,
+        params.project,
+        params.about,
+    )
+    write_page(
+        snakemake.output.page,
+        Products(
+            area=files.area,
+            sheets=files.sheets,
+            grids=files.grids,
+            cells=files.changes,
+            events=files.events,
+            evidence=files.evidence,
+            halves=files.halves,
+            months=files.composites,
+            scenes=scenes,
+            land_cover=files.get("land_cover", []),
+            mosaics=files.get("mosaics", []),
+            segmentations=files.get("segmentations", []),
+            outlines=outlines,
+            pictures=files.get("pictures", []),
+            maps=snakemake.output.maps,
+            figures=snakemake.output.figures,
+            indicators=snakemake.output.get("indicators"),
+        ),
+        Facts(
+            title=params.title,
+            project=params.project,
+            attribution=params.attribution,
+            scenes=params.scenes,
+            rejected=params.rejected,
+            settings=params.settings,
+            figures=figures,
+            registries=params.registries,
+            enrichment=read_enrichment(params.database, params.registries),
+            **params.facts,
+        ),
     )

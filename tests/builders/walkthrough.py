@@ -79,7 +79,7 @@ def review(browser: Browser, desk: Desk, polygon_id: str) -> None:
     page.keyboard.press("a")
     expect(page.locator("#subject .id", has_text=polygon_id)).to_have_count(0, timeout=30_000)
     open_polygon(page, desk, polygon_id)
-    expect(page.locator("#subject")).to_contain_text("accepted", timeout=30_000)
+    expect(page.locator("#subject").get_by_text("Accepted").first).to_be_visible(timeout=30_000)
     save(page, "tutorial_accepted")
     page.close()
 

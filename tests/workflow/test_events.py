@@ -55,4 +55,5 @@ def test_whatever_happens_the_products_are_those_of_a_run_from_nothing(begin, el
     run, expected = country.clean(elsewhere)
     assert run.code == 0, run.said
     made = products(country.folder)
+    assert "report/index.html" in made
     assert {name for name in expected if made.get(name) != expected[name]} == set(), country.happened

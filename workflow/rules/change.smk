@@ -86,7 +86,12 @@ rule evidence:
         halves=expand(result("half/{{zone}}/{half}.h5"), half=HALVES),
     output:
         table=result("change/{zone}_evidence.gpkg"),
-        plots=directory(result("change/{zone}_plots")),
+        plots=report(
+            directory(result("change/{zone}_plots")),
+            patterns=["{site}.svg"],
+            caption="../report/plots.rst",
+            category="Changes",
+        ),
     log:
         result("logs/evidence/{zone}.log"),
     benchmark:

@@ -92,7 +92,11 @@ if config["classifier"]["model"] is None:
             checkpoint=result("models/landcover.pt"),
             card=result("models/landcover.card.json"),
             card_text=result("models/landcover.card.md"),
-            confusion=result("models/landcover.confusion.svg"),
+            confusion=report(
+                result("models/landcover.confusion.svg"),
+                caption="../report/model.rst",
+                category="Model",
+            ),
         log:
             result("logs/train_classifier.log"),
         benchmark:

@@ -169,6 +169,11 @@ def outlines(wildcards):
     return [result(f"outline/{key}.gpkg") for key in flagged_sheets()]
 
 
+def segmentations(wildcards):
+    """Segmentations of all flagged orthophotos."""
+    return [result(f"segmentation/{key}.h5") for key in flagged_sheets()]
+
+
 def flag_of(wildcards):
     """Flag file of an orthophoto; the checkpoint writes the folder it lies in."""
     return f"{flags_folder()}/{keys.sheet_key(wildcards.sheet, wildcards.year)}.json"
@@ -267,14 +272,14 @@ def training_tables(wildcards):
     return [result(f"training/{key}.h5") for key in drawn_on]
 
 
-def newest_scenes(zone, per_tile=3):
-    """Acquisitions of a zone for the picture's background: the newest of each tile, newest first."""
+def newest_scenes(zone, per_tile=3, stage="acquisition"):
+    """Scenes of a zone, at a stage: the newest of each tile, newest first; the background of pictures."""
     chosen = []
     for tile in TILES:
         if keys.zone_of_tile(tile) == zone:
             chosen += [s for s in INVENTORY.scenes if s[0] == tile][-per_tile:]
     return [
-        result(f"acquisition/{t}/{d}_{p}.h5")
+        result(f"{stage}/{t}/{d}_{p}.h5")
         for t, d, p in sorted(chosen, key=lambda s: s[1], reverse=True)
     ]
 

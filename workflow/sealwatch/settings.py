@@ -54,6 +54,25 @@ def merged(files: Iterable[str | Path]) -> dict[str, Any]:
     return config
 
 
+_SHAPING = ("period", "catalogue", "grid", "sentinel2", "classifier", "composites", "change", "orthophoto")
+_NOT_SHAPING = {
+    "catalogue": ("url", "signing", "parallel", "timeout_s", "max_retries"),
+    "sentinel2": ("read_threads", "requests_in_flight", "max_retries"),
+    "classifier": ("device", "engine", "model", "patches", "local_labels"),
+    "orthophoto": ("sheets", "training_polygons", "reference"),
+}
+"""Keys that say where and how things run, or name files, which are told by their digests."""
+
+
+def shaping(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections and keys of a configuration that shape what the run finds, for its provenance."""
+    found = {}
+    for section in _SHAPING:
+        left_out = _NOT_SHAPING.get(section, ())
+        found[section] = {key: value for key, value in config[section].items() if key not in left_out}
+    return found
+
+
 def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
     for key, value in values.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):

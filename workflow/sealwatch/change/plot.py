@@ -7,10 +7,11 @@ read from the height alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -223,16 +224,21 @@ def draw_transitions(
             with MapSeries([path], like) as one:
                 seen[one.names[0]] = one.at(0, "class", cells)
         names = [Path(path).stem for path in halves]
-        nothing = np.full(len(cells), NO_CLASS, "u1")
         for event, i in zip(events.itertuples(), place, strict=True):
             write_text(
-                part / f"{event.event_id}.svg", transition_svg(_of_event(event, names, seen, nothing, i))
+                part / f"{event.event_id}.svg", transition_svg(event_transition(event, names, seen, int(i)))
             )
 
 
-def _of_event(
-    event, halves: list[str], seen: dict[str, np.ndarray], nothing: np.ndarray, i: int
-) -> Transition:  # type: ignore[no-untyped-def]
+def event_transition(event: Any, halves: Sequence[str], seen: Mapping[str, np.ndarray], i: int) -> Transition:
+    """What the plot of an event shows.
+
+    Args:
+        event: row of layer `events`.
+        halves: names of the half-years in order.
+        seen: class codes uint8 (cell) by half-year and month; a month without an entry was not observed.
+        i: place of the event's cell in them.
+    """
     marks = (
         ("start", event.start_half),
         ("confirmed", event.confirm_half),
@@ -243,6 +249,6 @@ def _of_event(
         f"{event.event_id}: {event.from_class or 'unknown'} to {event.to_class}",
         halves,
         [int(seen[h][i]) for h in halves],
-        [int(seen.get(m, nothing)[i]) for h in halves for m in months_of(h)],
+        [int(seen[m][i]) if m in seen else NO_CLASS for h in halves for m in months_of(h)],
         [(kind, half) for kind, half in marks if half and not pd.isna(half)],
     )
