@@ -25,7 +25,6 @@ with logged(snakemake.log[0]):
             outlines=outlines,
             unclear_scl=params.unclear_scl,
             title=params.title,
-            project=params.project,
             attribution=params.attribution,
             target=target,
         )
