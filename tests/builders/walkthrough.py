@@ -23,6 +23,7 @@ from builders.review_desk import Desk
 from builders.review_project import session
 from builders.screenshots import CHROMIUM, open_polygon, save, served, write
 from sealwatch.errors import ServiceError
+from sealwatch.publish.enrich import enrich
 from sealwatch.publish.reader import make_reader
 from sealwatch.publish.server import WebServer, serving
 from sealwatch.vectors import read_vector
@@ -88,6 +89,7 @@ def release(browser: Browser, demo: Demo, desk: Desk) -> None:
     """What `snakemake release` says, and what it wrote."""
     for written in ("publish", "logs"):  # they are the demo's own
         (desk.folder / "results" / written).unlink()
+    enrich(desk.folder / "enrich.json", {**demo.config["database"], **desk.database})  # its generalised outlines too
     own = desk.folder / "walkthrough.yaml"
     keys = ("dsn_env", "schema", "srid")
     own.write_text(
