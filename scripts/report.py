@@ -1,10 +1,12 @@
-"""Rule report: figures of the run and a map for each zone."""
+"""Rule report: figures of the run, indicators and a map for each zone."""
 
 from pathlib import Path
 
 from sealwatch.jobs import logged
 
 with logged(snakemake.log[0]):
+    from sealwatch.indicators.report import Settings, Zone, write_indicators
+    from sealwatch.indicators.satellite import ZoneFiles
     from sealwatch.keys import zone_of_tile
     from sealwatch.report.overview import draw_overview
     from sealwatch.report.summary import summarise
@@ -32,4 +34,24 @@ with logged(snakemake.log[0]):
         sheets=len(read_vector(files.sheets, "sheets")),
         outlines=outlines,
         target=snakemake.output.figures,
+    )
+    halves: dict[str, list[Path]] = {}
+    for path in map(Path, files.halves):
+        halves.setdefault(path.parent.name, []).append(path)
+    write_indicators(
+        [
+            Zone(Path(grid), ZoneFiles(Path(change), Path(events), halves[Path(grid).stem]))
+            for grid, change, events in zip(files.grids, files.changes, files.events, strict=True)
+        ],
+        outlines,
+        Settings(
+            area_of_interest=files.area,
+            registries=snakemake.params.registers,
+            population=files.get("population") or None,
+            sealed_land_use=[str(value) for value in snakemake.params.sealed_land_use],
+            statement=files.get("statement") or None,
+            **snakemake.params.rule,
+        ),
+        target=snakemake.output.indicators,
+        table=snakemake.output.indicator_table,
     )
