@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-OLOFSSON = "Olofsson et al. 2014, Remote Sensing of Environment 148:42-57, doi 10.1016/j.rse.2014.02.015; docs/area_statement.md"
+OLOFSSON = "Olofsson et al. 2014, doi 10.1016/j.rse.2014.02.015; docs/area_statement.md"
 UN_HABITAT = (
     "UN-Habitat, metadata of SDG indicator 11.3.1, unstats.un.org/sdgs/metadata/files/Metadata-11-03-01.pdf, "
     "as repeated by others"
@@ -121,7 +121,7 @@ DEFINITIONS = {
     ),
     "sdg.sealed": Definition(
         "Sealed land at the end of a year: cells whose confirmed state is sealed after the last half-year, less the "
-        "net change confirmed since. So both years count the same cells, and growth equals the net change between them. "
+        "net change confirmed since. Both years count the same cells, and growth equals the net change between them. "
         "Cells count whole, and stand for the built-up area of the indicator.",
         OWN,
     ),
