@@ -108,7 +108,8 @@ DEFINITIONS = {
     ),
     "sdg.ratio": Definition(
         "SDG 11.3.1: land consumption rate over population growth rate, between the first and the last year with a "
-        "population. Null, with the reason, where a rate is undefined or the population did not change. "
+        "population; negative where people leave. Null, with the reason, where a rate is undefined or the population "
+        "did not change. "
         "Municipalities stand in for the urban areas that the indicator is defined for.",
         UN_HABITAT,
     ),
