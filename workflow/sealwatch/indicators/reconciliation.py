@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
+BLOCK_CELLS = 8
+"""Edge of a block of cells that polygons are cut by at once."""
+
 NO_LAND_USE = "(no land use there)"
 """Land use of outlined land that lies on no object of the register."""
 
@@ -130,43 +133,53 @@ def areas_in_cells(window: Window, shapes: np.ndarray) -> tuple[np.ndarray, np.n
     Returns:
         int64 (cell,) row * width + column, and float64 (cell,) square metres.
     """
-    found: list[tuple[np.ndarray, float]] = []
+    found: list[tuple[np.ndarray, np.ndarray]] = []
     _halve(window, (0, window.height, 0, window.width), shapes, found)
-    cells = np.concatenate([c for c, _ in found]) if found else np.empty(0, "i8")
-    sizes = [np.full(len(c), size) for c, size in found]
-    return cells, np.concatenate(sizes) if sizes else np.empty(0)
+    if not found:
+        return np.empty(0, "i8"), np.empty(0)
+    cells, sizes = (np.concatenate(part) for part in zip(*found, strict=True))
+    return cells, sizes
 
 
 def _halve(
     window: Window,
     block: tuple[int, int, int, int],
     shapes: np.ndarray,
-    found: list[tuple[np.ndarray, float]],
+    found: list[tuple[np.ndarray, np.ndarray]],
 ) -> None:
+    """Halve the window, so that no large polygon is cut by many cells; a small block is cut at once."""
     import shapely
 
     top, bottom, left, right = block
-    size = window.cell_size_m
-    frame = shapely.box(
-        window.x_min + left * size,
-        window.y_max - bottom * size,
-        window.x_min + right * size,
-        window.y_max - top * size,
-    )
+    frame = _boxes(window, np.array([top]), np.array([bottom]), np.array([left]), np.array([right]))[0]
     shapes = shapes[shapely.intersects(shapes, frame)]
-    shapes = shapely.intersection(shapes, frame)
+    across = ~shapely.contains_properly(frame, shapes)
+    shapes[across] = shapely.intersection(shapes[across], frame)
     shapes = shapes[shapely.area(shapes) > 0.0]
     if len(shapes) == 0:
         return
-    rows, cols = np.mgrid[top:bottom, left:right]
-    cells = (rows * window.width + cols).ravel().astype("i8")
-    if shapely.area(shapes).max() >= frame.area * (1 - 1e-12):
-        found.append((cells, size * size))
-    elif len(cells) == 1:
-        found.append((cells, float(shapely.union_all(shapes).area)))
-    else:
-        middle = ((top + bottom) // 2, (left + right) // 2)
-        for first, last in ((top, middle[0]), (middle[0], bottom)):
-            for begin, end in ((left, middle[1]), (middle[1], right)):
-                if last > first and end > begin:
-                    _halve(window, (first, last, begin, end), shapes, found)
+    if bottom - top <= BLOCK_CELLS and right - left <= BLOCK_CELLS:
+        rows, cols = (index.ravel() for index in np.mgrid[top:bottom, left:right])
+        squares = _boxes(window, rows, rows + 1, cols, cols + 1)
+        whole = shapely.union_all(shapes)
+        shapely.prepare(whole)
+        under = shapely.intersects(whole, squares)
+        rows, cols, squares = rows[under], cols[under], squares[under]
+        found.append((rows * window.width + cols, shapely.area(shapely.intersection(squares, whole))))
+        return
+    middle = ((top + bottom) // 2, (left + right) // 2)
+    for first, last in ((top, middle[0]), (middle[0], bottom)):
+        for begin, end in ((left, middle[1]), (middle[1], right)):
+            if last > first and end > begin:
+                _halve(window, (first, last, begin, end), shapes, found)
+
+
+def _boxes(
+    window: Window, top: np.ndarray, bottom: np.ndarray, left: np.ndarray, right: np.ndarray
+) -> np.ndarray:
+    """Rectangles of rows and columns of a window."""
+    import shapely
+
+    size = window.cell_size_m
+    x_min, y_max = window.x_min, window.y_max
+    return shapely.box(x_min + left * size, y_max - bottom * size, x_min + right * size, y_max - top * size)
