@@ -1,4 +1,4 @@
-"""Rule report: figures of the run, a map for each zone, the feed of alerts and changes, and the report page."""
+"""Rule report: figures of the run, a map for each zone, indicators, the feed and the report page."""
 
 from pathlib import Path
 
@@ -6,6 +6,8 @@ from sealwatch.jobs import logged
 
 with logged(snakemake.log[0]):
     from sealwatch.feed.write import write_feed
+    from sealwatch.indicators.report import Settings, Zone, write_indicators
+    from sealwatch.indicators.satellite import ZoneFiles
     from sealwatch.keys import zone_of_tile
     from sealwatch.report.land import read_enrichment
     from sealwatch.report.overview import draw_overview
@@ -14,9 +16,9 @@ with logged(snakemake.log[0]):
     from sealwatch.report.summary import summarise
     from sealwatch.vectors import read_vector
 
-    files, params = snakemake.input, snakemake.params
+    files, params, made = snakemake.input, snakemake.params, snakemake.output
     outlines, scenes = files.get("outlines", []), files.get("scenes", [])
-    for grid, events, target in zip(files.grids, files.events, snakemake.output.maps, strict=True):
+    for grid, events, target in zip(files.grids, files.events, made.maps, strict=True):
         zone = Path(grid).stem
         draw_overview(
             acquisitions=[s for s in scenes if zone_of_tile(Path(s).parent.name) == zone],
@@ -36,16 +38,36 @@ with logged(snakemake.log[0]):
         events=files.events,
         sheets=len(read_vector(files.sheets, "sheets")),
         outlines=outlines,
-        target=snakemake.output.figures,
+        target=made.figures,
+    )
+    halves: dict[str, list[Path]] = {}
+    for path in map(Path, files.halves):
+        halves.setdefault(path.parent.name, []).append(path)
+    write_indicators(
+        [
+            Zone(Path(grid), ZoneFiles(Path(change), Path(events), halves[Path(grid).stem]))
+            for grid, change, events in zip(files.grids, files.changes, files.events, strict=True)
+        ],
+        outlines,
+        Settings(
+            area_of_interest=files.area,
+            registries=params.registers,
+            population=files.get("population") or None,
+            sealed_land_use=[str(value) for value in params.sealed_land_use],
+            statement=files.get("statement") or None,
+            **params.rule,
+        ),
+        target=made.indicators,
+        table=made.indicator_table,
     )
     write_feed(
         files.events,
-        {name: snakemake.output[name] for name in ("geojson", "atom", "maproulette")},
+        {name: made[name] for name in ("geojson", "atom", "maproulette")},
         params.project,
         params.about,
     )
     write_page(
-        snakemake.output.page,
+        made.page,
         Products(
             area=files.area,
             sheets=files.sheets,
@@ -61,9 +83,9 @@ with logged(snakemake.log[0]):
             segmentations=files.get("segmentations", []),
             outlines=outlines,
             pictures=files.get("pictures", []),
-            maps=snakemake.output.maps,
-            figures=snakemake.output.figures,
-            indicators=snakemake.output.get("indicators"),
+            maps=made.maps,
+            figures=made.figures,
+            indicators=made.indicators,
         ),
         Facts(
             title=params.title,

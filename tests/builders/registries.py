@@ -1,4 +1,6 @@
-"""Registries of the synthetic world: polygons at known, varied distances from the newly sealed land."""
+"""Registries of the synthetic world: polygons at known, varied distances from the newly sealed land; municipalities and
+their population.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
-from shapely.geometry import box
+from shapely.geometry import Polygon, box
+
+from sealwatch.files import write_text
 
 from .geopackages import write_layer
 from .landscape import CELLS, EPSG, class_at
@@ -27,6 +31,29 @@ _ATTRIBUTES: dict[str, Callable[[int], dict[str, object]]] = {
     "planned_land_use": lambda n: {"zone": ("SS", "IG", "PC")[n % 3], "plan": f"OPN-{2015 + n % 8}"},
     "land_use": lambda n: {"raba_pid": 5_000_000 + n, "raba_id": 3000},
 }
+
+_MUNICIPALITIES = {
+    "Brdo": [(3.4, -1), (13, -1), (13, 3.4), (3.49, 3.6)],
+    "Dolina": [(-1, -1), (3.4, -1), (3.49, 3.6), (3.6, 9), (-1, 9)],
+    "Polje": [(3.49, 3.6), (13, 3.4), (13, 6), (10, 9), (3.6, 9)],
+}
+"""Corners in cells from the upper-left corner of the area. Borders cut changed cells; a corner belongs to none."""
+
+POPULATION = {
+    "Brdo": (800, 800, 800, 800),
+    "Dolina": (1200, 1210, 1225, 1230),
+    "Polje": (2400, 2390, 2385, 2380),
+}
+"""People in the years from 2021 on: one municipality grows, one stays, one shrinks."""
+
+
+def municipalities() -> gpd.GeoDataFrame:
+    """Municipalities of the area, `name` and polygon."""
+    shapes = [
+        Polygon([(CELLS.x_min + x * CELL_M, CELLS.y_max - y * CELL_M) for x, y in corners])
+        for corners in _MUNICIPALITIES.values()
+    ]
+    return gpd.GeoDataFrame({"name": list(_MUNICIPALITIES)}, geometry=shapes, crs=EPSG)
 
 
 def registry_layers(seed: int, new: gpd.GeoDataFrame) -> dict[str, gpd.GeoDataFrame]:
@@ -67,6 +94,9 @@ def _sealed_cells(names: tuple[str, ...]) -> list[tuple[float, float]]:
 
 
 def write_registries(folder: Path, seed: int, new: gpd.GeoDataFrame) -> None:
-    """Write one GeoPackage per registry, its layer named like the file."""
-    for name, layer in registry_layers(seed, new).items():
+    """Write one GeoPackage per registry, its layer named like the file, and the table of population."""
+    layers = registry_layers(seed, new) | {"municipalities": municipalities().to_crs(_NATIONAL_GRID)}
+    for name, layer in layers.items():
         write_layer(layer, folder / f"{name}.gpkg", name)
+    rows = [f"{name},{2021 + n},{people}" for name, row in POPULATION.items() for n, people in enumerate(row)]
+    write_text(folder / "population.csv", "\n".join(["municipality,year,population", *rows, ""]))

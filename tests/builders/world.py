@@ -31,7 +31,7 @@ from .sealed_land import TRAINING_SHEETS, newly_sealed, reference_layer, trainin
 from .sentinel2_scenes import TILE_WINDOWS, CogWriter, SceneMaker
 from .stac_items import collection, granules_of, write_granule
 
-VERSION = 4
+VERSION = 5
 """Raise it when the world changes: existing folders are then rebuilt."""
 
 SEED = 20210101

@@ -15,6 +15,7 @@ import shapely
 import xarray
 
 from builders import demo as demo_module
+from builders.registries import municipalities
 from sealwatch import grass, hdf5
 from sealwatch.keys import half_of
 from sealwatch.publish.server import serving
@@ -53,6 +54,37 @@ def test_inserted_changes_are_confirmed_in_the_right_half_year(figures):
 def test_newly_sealed_land_is_outlined(figures):
     assert figures["published_features"] == figures["polygons"] > 0
     assert figures["polygon_iou"] > 0.5
+
+
+def test_reported_areas_are_those_of_the_truth(demo, figures):
+    """Cells that truly changed, cut by the area of interest and the municipalities, in an equal-area CRS."""
+    found = json.loads((demo.results / "report/indicators.json").read_text())
+    cells = gpd.read_file(demo.folder / "world/truth.gpkg", layer="cells")
+    area = gpd.read_file(demo.folder / "world/aoi.geojson").to_crs(cells.crs).geometry[0]
+    cells = cells.set_geometry(cells.intersection(area), crs=cells.crs)
+
+    def true_km2(place, *kinds):
+        # Points every 20 m, for edges that are straight in the plane of the zone are not in that of EPSG:6933.
+        return cells[cells.kind.isin(kinds)].intersection(place).segmentize(20).to_crs(6933).area.sum() / 1e6
+
+    def row(table, **wanted):
+        return next(r for r in found[table] if wanted.items() <= r.items())
+
+    towns = municipalities().set_index("name").geometry
+    for place, shape in {"all": area, **towns, "outside any": area.difference(towns.union_all())}.items():
+        table = "national" if place == "all" else "municipalities"
+        change = row(table, source="satellite", place=place, period="2021-2024")
+        assert change["gross_km2"] == pytest.approx(true_km2(shape, "gain", "reversal"), abs=5e-6)
+        assert change["reverse_km2"] == pytest.approx(true_km2(shape, "reversal"), abs=5e-6)
+        assert change["provisional_km2"] == pytest.approx(true_km2(shape, "provisional"), abs=5e-6)
+    outlined = row("national", source="outlines", period="2021-2024")
+    assert outlined["polygons"] == figures["polygons"]
+    # In the plane of the UTM zone areas are 0.08 % smaller here.
+    assert outlined["gross_km2"] == pytest.approx(figures["polygon_area_m2"] * 1.0008e-6, rel=1e-4)
+    ratios = {r["place"]: r["ratio"] for r in found["sdg_11_3_1"]}
+    assert ratios["all"] > 1
+    assert ratios["Polje"] < 0  # people leave
+    assert ratios["Brdo"] is None  # as many people as before
 
 
 def test_only_sheets_under_confirmed_change_are_segmented(demo, figures):

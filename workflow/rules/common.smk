@@ -12,6 +12,11 @@ CLEAR_GROUND = {
     for key in ("min_clear_fraction", "unclear_scl", "cloud_dilation_m")
 }
 ORTHOPHOTO = config["orthophoto"]
+REPORTED_REGISTERS = {
+    name: source
+    for name, source in config["registries"].items()
+    if source.get("kind") in ("municipality", "land_use")
+}
 MONTHS = keys.month_range(PERIOD["start"], PERIOD["end"])
 HALVES = keys.half_range(PERIOD["start"], PERIOD["end"])
 INVENTORY = inventory.read_inventory(

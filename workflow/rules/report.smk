@@ -1,11 +1,11 @@
-"""Stage 7. Figures of the run (report/summary.json), a map per zone (report/map_{zone}.png) and the report page
-(report/index.html), which shows them with the events, tables, data gaps and the provenance of every layer; and the feed of
-alerts and changes (feed/).
+"""Stage 7. Figures of the run (report/summary.json), a map per zone (report/map_{zone}.png), the indicators an authority
+reports (report/indicators.json, .csv), the feed of alerts and changes (feed/), and the report page (report/index.html), which
+shows them with the events, tables, data gaps and the provenance of every layer.
 """
 
 
 rule report:
-    """Figures of the run, for each zone a map of the found changes over the newest imagery, the feed and the report page."""
+    """Figures, indicators, a map of each zone over the newest imagery, the feed, and the page that shows them."""
     input:
         scenes=[scene for zone in ZONES for scene in newest_scenes(zone)],
         land_cover=[
@@ -29,6 +29,9 @@ rule report:
         segmentations=segmentations,
         pictures=review_folders,
         enriched=settled(lambda w: result("publish/enrich.json")),
+        registers=[source["path"] for source in REPORTED_REGISTERS.values()],
+        population=config["indicators"]["population"] or [],
+        statement=config["indicators"]["statement"] or [],
     output:
         page=report(
             result("report/index.html"),
@@ -48,6 +51,8 @@ rule report:
         geojson=result("feed/alerts.geojson"),
         atom=result("feed/alerts.atom"),
         maproulette=result("feed/maproulette.geojsonl"),
+        indicators=result("report/indicators.json"),
+        indicator_table=result("report/indicators.csv"),
     log:
         result("logs/report.log"),
     benchmark:
@@ -62,6 +67,11 @@ rule report:
         scenes=INVENTORY.scenes,
         months=len(MONTHS) * len(ZONES),
         halves=len(HALVES) * len(ZONES),
+        registers=REPORTED_REGISTERS,
+        sealed_land_use=config["indicators"]["sealed_land_use"],
+        rule={
+            key: CHANGE_RULE[key] for key in ("first_state", "persistence", "min_rise")
+        },
         unclear_scl=config["sentinel2"]["unclear_scl"],
         attribution=config["attribution"],
         title=config["services"]["title"],
@@ -82,6 +92,6 @@ rule report:
         rejected=lambda w: rejections.rejected_by_tile(result("catalogue/report.json")),
         database=config["database"],
     message:
-        "Figures, maps and report of the run"
+        "Figures, indicators, maps, feed and page of the run"
     script:
         "../../scripts/report.py"

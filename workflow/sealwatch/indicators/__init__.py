@@ -1,0 +1,1 @@
+"""Stage 7: the indicators an authority reports, with their definitions."""
