@@ -17,7 +17,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="sealwatch.provenance", description=__doc__)
     parser.add_argument("what", help="id of a polygon or event, or `crate` to describe the whole run")
     parser.add_argument(
-        "--configfile", type=Path, nargs="+", default=[], help="configuration files on top of config/config.yaml"
+        "--configfile",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="configuration files on top of config/config.yaml",
     )
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
     chosen = parser.parse_args(arguments)

@@ -11,9 +11,10 @@ from psycopg.rows import dict_row
 from ..publish.decisions import decisions
 
 _POLYGONS = """
-SELECT p.polygon_id, p.sheet, p.year, p.flight_date::text, coalesce(p.earlier_flight_date::text, '') AS earlier_flight_date,
-       p.event_id, p.from_class, p.to_class, p.start_half, p.confirm_half, p.event_confidence, p.probability, p.area_m2,
-       p.earlier_known, p.withdrawn, p.evidence, coalesce(v.state, 'candidate') AS state, coalesce(v.due, '') AS due,
+SELECT p.polygon_id, p.sheet, p.year, p.flight_date::text,
+       coalesce(p.earlier_flight_date::text, '') AS earlier_flight_date, p.event_id, p.from_class, p.to_class,
+       p.start_half, p.confirm_half, p.event_confidence, p.probability, p.area_m2, p.earlier_known, p.withdrawn,
+       p.evidence, coalesce(v.state, 'candidate') AS state, coalesce(v.due, '') AS due,
        coalesce(v.cause, '{}') AS cause
 FROM polygon p LEFT JOIN verdict v USING (polygon_id)
 WHERE p.polygon_id = %(id)s OR p.event_id = %(id)s
@@ -40,7 +41,8 @@ def describe_polygons(connection: psycopg.Connection, identifier: str) -> list[d
         for polygon in polygons:
             wanted = [polygon["polygon_id"]]
             versions = cursor.execute(
-                "SELECT evidence, event_id FROM polygon_version WHERE polygon_id = %s ORDER BY evidence", wanted
+                "SELECT evidence, event_id FROM polygon_version WHERE polygon_id = %s ORDER BY evidence",
+                wanted,
             ).fetchall()
             released = cursor.execute(
                 "SELECT r.release, r.created_at, p.event_id FROM release_polygon p JOIN release r USING (release) "

@@ -59,7 +59,9 @@ def _polygon(polygon: Mapping[str, Any]) -> Iterator[str]:
         reason = f" ({decision['reason']})" if decision["reason"] else ""
         correction = f" {decision['correction']}" if decision["correction"] else ""
         redrawn = ", outline redrawn" if decision["redrawn"] else ""
-        other = "" if decision["of_this_version"] else f", on an earlier version of event {decision['event_id']}"
+        other = (
+            "" if decision["of_this_version"] else f", on an earlier version of event {decision['event_id']}"
+        )
         yield (
             f"  {decision['decided_at']}  {undo}{decision['state']} by {decision['reviewer']}"
             f"{reason}{correction}{redrawn}{other}"

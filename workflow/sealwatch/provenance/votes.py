@@ -56,9 +56,7 @@ def describe_event(products: Products, event_id: str) -> dict[str, Any]:
         )
         vote["scenes"] = _scenes(products, zone, vote, cell)
     states = {vote["half"]: vote["half_state"] for vote in votes}
-    months = {
-        vote["month"]: vote["month_state"] for vote in votes if vote["period"] == "confirming"
-    }
+    months = {vote["month"]: vote["month_state"] for vote in votes if vote["period"] == "confirming"}
     return {
         "event_id": event_id,
         "found": bool(events),
@@ -89,7 +87,9 @@ def _scenes(
     here = {scene: value for scene, value in seen.items() if value is None or value["inside"]}
     parts = _parts(here, vote)
     if UNKNOWN in parts.values() and None not in here.values():
-        products.missing[f"mosaic/{zone}/{name}.h5"] = "its scenes were classified anew since; run the workflow"
+        products.missing[f"mosaic/{zone}/{name}.h5"] = (
+            "its scenes were classified anew since; run the workflow"
+        )
     return [
         {
             "scene": scene,
