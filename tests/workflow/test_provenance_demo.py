@@ -1,4 +1,4 @@
-"""Provenance of the finished demo, compared with its files as SQLite, JSON and GDAL show them; the RO-Crate of the run."""
+"""Provenance of the finished demo beside its files as SQLite, JSON and GDAL show them; the RO-Crate of the run."""
 
 import hashlib
 import json
