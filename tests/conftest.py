@@ -12,12 +12,22 @@ from xdist.scheduler import LoadScopeScheduling
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+ON_THE_DEMO = (
+    "test_demo.py",
+    "test_demo_again.py",
+    "test_provenance_demo.py",
+    "test_report_page.py",
+    "test_second_year.py",
+    "test_tutorial.py",
+)
+
+
 class Together(LoadScopeScheduling):
     """Files that use the finished demo go to one process, those of one kind of cluster to one."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = PurePosixPath(nodeid.split("::")[0])
-        if path.name in ("test_demo.py", "test_demo_again.py", "test_report_page.py", "test_second_year.py"):
+        if path.name in ON_THE_DEMO:
             return "demo"
         return path.parent.name if path.parent.name in ("services", "slurm") else str(path)
 
