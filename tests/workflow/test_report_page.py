@@ -214,6 +214,7 @@ def test_names_from_data_stay_text(browser, demo, tmp_path):
     indicators.write_text(json.dumps({"national": [row], "definitions": {HOSTILE: HOSTILE}}))
     facts = report_page.facts(
         demo,
+        most_events=2,
         title=HOSTILE,
         project=HOSTILE,
         attribution=HOSTILE,
@@ -236,7 +237,7 @@ def test_names_from_data_stay_text(browser, demo, tmp_path):
 
 
 def test_without_indicators_there_is_no_section_and_the_same_facts_give_the_same_bytes(demo, tmp_path):
-    given, facts = report_page.products(demo), report_page.facts(demo)
+    given, facts = report_page.products(demo), report_page.facts(demo, most_events=2)
     given = replace(given, indicators=None)
     write_page(tmp_path / "a/index.html", given, facts)
     write_page(tmp_path / "b/index.html", given, facts)

@@ -1,1 +1,1 @@
-"""Stage 7: what people see of a run: figures and a map."""
+"""Stage 7: what people see of a run: figures, maps and the report page."""
