@@ -8,7 +8,7 @@ REAL_DATA_DIR ?= ../shared/data
 export REAL_DATA_DIR
 BUILDERS := PYTHONPATH=workflow:tests $(PYTHON) -m builders
 
-.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve review stop test bench cost accuracy transition-plot screenshots lint lock plan catalogue run run-bounded
+.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve review stop test bench cost accuracy transition-plot screenshots docs config-reference rulegraph lint lock plan catalogue run run-bounded
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -71,6 +71,15 @@ transition-plot: ## draw the example plot of docs/change.md
 screenshots: setup-tests ## take the pictures of docs/review.md from a demo that has run (DEMO=demo-real)
 	@$(BUILDERS).screenshots $(DEMO)
 	@$(BUILDERS).review_project $(DEMO)
+
+docs: setup ## build the site of the documentation into site/
+	@$(BUILDERS).site
+
+config-reference: ## make docs/configuration.md from the schema and the defaults
+	@$(BUILDERS).config_reference
+
+rulegraph: ## draw docs/rulegraph.svg from a finished demo (DEMO=demo-real)
+	@$(BUILDERS).rulegraph $(DEMO)
 
 lint: setup ## formatting, style, types and Snakemake's own checks
 	.venv/bin/ruff check .
