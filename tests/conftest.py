@@ -17,7 +17,7 @@ class Together(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path = PurePosixPath(nodeid.split("::")[0])
-        if path.name in ("test_demo.py", "test_demo_again.py", "test_second_year.py"):
+        if path.name in ("test_demo.py", "test_demo_again.py", "test_second_year.py", "test_tutorial.py"):
             return "demo"
         return path.parent.name if path.parent.name in ("services", "slurm") else str(path)
 
