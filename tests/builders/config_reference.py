@@ -1,4 +1,4 @@
-"""docs/configuration.md, the reference of all keys, from the schema and the defaults: python -m builders.config_reference."""
+"""docs/configuration.md, all keys from the schema and the defaults: python -m builders.config_reference."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sealwatch.settings import DEFAULTS, SCHEMA, read_yaml
 TARGET = Path(__file__).parents[2] / "docs/configuration.md"
 HEAD = """# Configuration reference
 
-Made by `make config-reference` from `workflow/schemas/config.schema.yaml`, against which every configuration is checked
-before anything runs, and the defaults in `config/config.yaml`. [The manual](../config/README.md) says more about each key
-and when to change it.
+Made by `make config-reference` from `workflow/schemas/config.schema.yaml`, against which every configuration is
+checked before anything runs, and the defaults in `config/config.yaml`. [The manual](../config/README.md) says more
+about each key and when to change it.
 
-Keys you leave out keep their default, key by key. Unknown keys and wrong values are refused with the file, the key and what
-would be right. {count} keys.
+Keys you leave out keep their default, key by key. Unknown keys and wrong values are refused with the file, the key
+and what would be right. {count} keys.
 """
 KINDS = {
     "string": "text",
@@ -36,7 +36,9 @@ BOUNDS = {
 }
 
 
-def keys(schema: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+def keys(
+    schema: Mapping[str, Any], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
     """Keys that hold a value, with their part of the schema; `<name>` stands for names of the user's choice."""
     for name, part in schema.get("properties", {}).items():
         yield from keys(part, (*path, name)) if "properties" in part else [((*path, name), part)]

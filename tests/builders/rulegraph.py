@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
 import networkx as nx
@@ -37,7 +37,15 @@ def dot_of(demo: Demo, *options: str) -> str:
     Raises:
         ServiceError: it failed.
     """
-    command = [sys.executable, "-m", "snakemake", "--rulegraph", *options, "--configfile", str(demo.config_file)]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--rulegraph",
+        *options,
+        "--configfile",
+        str(demo.config_file),
+    ]
     done = subprocess.run(
         command, cwd=ROOT, env=demo.environment(), capture_output=True, text=True, check=False
     )
@@ -66,7 +74,9 @@ def graph_of(waiting: str, finished: str) -> nx.DiGraph:
     before, after = arrows(waiting), arrows(finished)
     new = {name for pair in after for name in pair} - {name for pair in before for name in pair}
     if "outline" not in new:
-        raise ServiceError("the demo is not finished, so rules below the flags are not known; run make demo first")
+        raise ServiceError(
+            "the demo is not finished, so rules below the flags are not known; run make demo first"
+        )
     first = {name for name in new if not any(b == name and a in new and a != b for a, b in after)}
     called = {("flag_sheets", name) for name in first}
     whole = nx.DiGraph(sorted((a, b) for a, b in before | after | called if a != b))
@@ -100,13 +110,15 @@ def layers_of(graph: nx.DiGraph) -> list[list[Any]]:
         rows.update({place: place[2] for place in chain[1:-1]})
         nx.add_path(chains, chain)
     layers = [[n for n in chains if rows[n] == row] for row in range(max(rows.values()) + 1)]
-    for sweep in range(12):  # each is sorted by where its neighbours in the row before stand, down and up in turn
+    for sweep in range(
+        12
+    ):  # each is sorted by where its neighbours in the row before stand, down and up in turn
         order = layers if sweep % 2 == 0 else layers[::-1]
         near = chains.predecessors if sweep % 2 == 0 else chains.successors
-        for fixed, layer in zip(order, order[1:], strict=False):
+        for fixed, layer in pairwise(order):
             place = {name: (i + 0.5) / len(fixed) for i, name in enumerate(fixed)}
             here = {name: (i + 0.5) / len(layer) for i, name in enumerate(layer)}
-            layer.sort(key=lambda name: _mean([place[n] for n in near(name)], here[name]))  # noqa: B023
+            layer.sort(key=lambda name: _mean([place[n] for n in near(name)], here[name]))
     return layers
 
 
@@ -124,7 +136,9 @@ def places_of(graph: nx.DiGraph, layers: list[list[Any]]) -> dict[Any, float]:
     x = {name: offsets[name] - max(offsets[n] for n in layer) / 2 for layer in layers for name in layer}
     for _ in range(60):
         for layer in layers:
-            wanted = [_mean([x[n] for n in chains[name]], x[name]) if name in chains else x[name] for name in layer]
+            wanted = [
+                _mean([x[n] for n in chains[name]], x[name]) if name in chains else x[name] for name in layer
+            ]
             shifted = isotonic_regression([w - offsets[n] for w, n in zip(wanted, layer, strict=True)])
             x.update({n: float(s) + offsets[n] for s, n in zip(shifted, layer, strict=True)})
     least = min(x.values())
@@ -143,7 +157,10 @@ def _chain(layers: list[list[Any]], a: str, b: str) -> list[Any]:
 def svg_of(graph: nx.DiGraph) -> str:
     """The drawing."""
     layers, stages = layers_of(graph), stage_of()
-    left, top = places_of(graph, layers), {n: 24 + row * ROW for row, layer in enumerate(layers) for n in layer}
+    left, top = (
+        places_of(graph, layers),
+        {n: 24 + row * ROW for row, layer in enumerate(layers) for n in layer},
+    )
     width, height = BOX
     whole = max(left.values()) + width / 2 + GAP
     below = 30 + len(layers) * ROW
@@ -152,7 +169,7 @@ def svg_of(graph: nx.DiGraph) -> str:
         points = [(left[name], top[name]) for name in _chain(layers, a, b)]
         points[0], points[-1] = (left[a], top[a] + height / 2), (left[b], top[b] - height / 2)
         path = f"M{left[a]:.0f} {points[0][1]:.0f}"
-        for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(points):
             middle = (y0 + y1) / 2
             path += f" C{x0:.0f} {middle:.0f} {x1:.0f} {middle:.0f} {x1:.0f} {y1:.0f}"
         dashes = ' stroke-dasharray="5 4"' if graph.edges[a, b].get("called") else ""

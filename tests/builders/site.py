@@ -90,7 +90,9 @@ def parsed(source: Path, target: str) -> Page:
         SiteError: it is missing or has no title.
     """
     if not source.is_file():
-        raise SiteError(f"docs/pages.yaml: {source.relative_to(ROOT)} is missing; write it or take its line out")
+        raise SiteError(
+            f"docs/pages.yaml: {source.relative_to(ROOT)} is missing; write it or take its line out"
+        )
     page = Page(source, target, tokens=MARKDOWN.parse(source.read_text(encoding="utf-8")))
     for token, inline in zip(page.tokens, page.tokens[1:], strict=False):
         if token.type == "heading_open":
@@ -104,7 +106,9 @@ def parsed(source: Path, target: str) -> Page:
                 page.headings.append(Heading(text, anchor))
             if token.tag != "h1":
                 mark = Token("html_inline", "", 0)
-                mark.content = f'<a class="anchor" href="#{anchor}" aria-label="Link to {html.escape(text)}">#</a>'
+                mark.content = (
+                    f'<a class="anchor" href="#{anchor}" aria-label="Link to {html.escape(text)}">#</a>'
+                )
                 inline.children = [*(inline.children or []), mark]
     if not page.title:
         raise SiteError(f"{source.relative_to(ROOT)}: has no title; begin it with a line '# Title'")
@@ -141,7 +145,9 @@ class Links:
         """Address within the site."""
         if re.match(r"(https?|mailto):", address):
             if picture:
-                self._fault(page, address, "pictures of other servers are not shown; put the file into docs/images")
+                self._fault(
+                    page, address, "pictures of other servers are not shown; put the file into docs/images"
+                )
             return address
         path, _, anchor = address.partition("#")
         file = Path(os.path.normpath(page.source.parent / unquote(path))) if path else page.source
@@ -179,7 +185,9 @@ def render(page: Page, links: Links) -> None:
                 lambda m: f'{m[1]}="{links.led(page, m[2], picture=m[1] == "src")}"', token.content
             )
     body = MARKDOWN.renderer.render(page.tokens, MARKDOWN.options, {})
-    page.body = body.replace("<table>", '<div class="wide" tabindex="0"><table>').replace("</table>", "</table></div>")
+    page.body = body.replace("<table>", '<div class="wide" tabindex="0"><table>').replace(
+        "</table>", "</table></div>"
+    )
 
 
 def build(folder: Path) -> list[Path]:

@@ -23,7 +23,10 @@ RUN_BY = {
     "make plan CONFIG=my": ("tests/workflow/test_plan.py", '"sealwatch.plan", "--configfile"'),
     "make run-bounded CONFIG=my": ("tests/workflow/test_storage.py", '"sealwatch.storage"'),
     "snakemake --cores all --configfile my": ("tests/builders/demo.py", 'demo.snakemake("--cores", "all")'),
-    "snakemake catalogue --cores 1": ("tests/builders/demo.py", 'demo.snakemake("catalogue", "--cores", "1")'),
+    "snakemake catalogue --cores 1": (
+        "tests/builders/demo.py",
+        'demo.snakemake("catalogue", "--cores", "1")',
+    ),
     "snakemake release --cores 1": ("tests/builders/demo.py", 'demo.snakemake("release", "--cores", "1")'),
     "snakemake --profile profiles/slurm -n": ("tests/slurm/test_chain.py", "test_a_dry_run_shows_groups"),
     "snakemake --profile profiles/slurm --conf": ("tests/slurm/test_chain.py", "test_every_rule_runs_where"),
@@ -42,13 +45,18 @@ RUN_BY = {
     "(tar xzf|grass sealwatch_32633)": ("tests/workflow/test_tutorial.py", "test_the_series_opens_as_the"),
 }
 PAGES_RUN = {"docs/tutorial.md": ("tests/workflow/test_tutorial.py", "test_the_commands_of_the_tutorial")}
-OTHERS = set("apptainer awk conda cp curl gdalinfo grass grep ls ogrinfo sbatch sinfo squeue systemctl tar xargs".split())  # noqa: E501, SIM905
+OTHERS = {
+    *("conda", "apptainer", "sbatch", "sinfo", "squeue", "systemctl", "xargs", "awk", "grep"),
+    *("ls", "cp", "tar", "curl", "gdalinfo", "ogrinfo", "grass"),
+}
 MAKE_VARIABLES = {"CONFIG", "DEMO", "ONLY", "REAL_DATA_DIR", "CORES"}
 PLACES = ("config/", "profiles/", "docs/", "deploy/", "tests/", "scripts/", "workflow/", "envs/")
 MADE = {"profiles/slurm/partitions.yaml", "scripts/NAME.py", "workflow/rules/STAGE.smk"}
 
 BLOCKS = list(docs_commands.blocks())
-COMMANDS = [command for block in BLOCKS if block.language == "sh" for command in docs_commands.commands(block)]
+COMMANDS = [
+    command for block in BLOCKS if block.language == "sh" for command in docs_commands.commands(block)
+]
 
 
 def place(command):
@@ -90,7 +98,9 @@ def test_all_other_programs_are_known():
         name = Path(command.words[0]).name
         assert name in OTHERS | {"make", "snakemake", "python"}, place(command)
         if command.module:
-            assert command.words[0] == ".venv/bin/python", f"{place(command)}: the system's Python has no packages"
+            assert command.words[0] == ".venv/bin/python", (
+                f"{place(command)}: the system's Python has no packages"
+            )
             assert "PYTHONPATH=workflow" in command.block.text, f"{place(command)}: does not find the library"
 
 
@@ -169,7 +179,9 @@ def test_keys_that_pages_name_are_in_the_schema():
     known = set(keys(read_yaml(SCHEMA)))
     sections = {key.split(".")[0] for key in known}
     for page in docs_commands.pages():
-        for found in re.findall(r"`([a-z0-9_]+(?:\.[a-z0-9_<>]+)+)(?:: [^`]+)?`", page.read_text(encoding="utf-8")):
+        for found in re.findall(
+            r"`([a-z0-9_]+(?:\.[a-z0-9_<>]+)+)(?:: [^`]+)?`", page.read_text(encoding="utf-8")
+        ):
             first, last = found.split(".")[0], found.rsplit(".", 1)[1]
             if first in sections and last not in ("smk", "md", "py", "json", "xml", "h5", "gpkg"):
                 assert found in known, f"{page.relative_to(ROOT)}: {found} is no key"

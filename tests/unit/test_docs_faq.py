@@ -24,7 +24,7 @@ def messages():
 
 
 def found_in(text, wanted):
-    """Whether the parts of `wanted` between its gaps stand in `text` in this order, those at least that say something."""
+    """Whether the parts of `wanted` between its gaps, those that say something, stand in `text` in this order."""
     place = 0
     parts = [part for part in wanted.split(GAP) if len(part.strip(" :;(),.")) > 1]
     for part in parts:

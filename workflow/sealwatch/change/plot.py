@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -231,8 +232,8 @@ def draw_transitions(
 
 
 def _of_event(
-    event, halves: list[str], seen: dict[str, np.ndarray], nothing: np.ndarray, i: int
-) -> Transition:  # type: ignore[no-untyped-def]
+    event: Any, halves: list[str], seen: dict[str, np.ndarray], nothing: np.ndarray, i: int
+) -> Transition:
     marks = (
         ("start", event.start_half),
         ("confirmed", event.confirm_half),
