@@ -10,6 +10,7 @@ from snakemake.cli import get_argument_parser
 
 from builders import docs_commands
 from builders.docs_commands import LANGUAGES, NEEDS, ROOT
+from sealwatch.settings import SCHEMA, merged, read_yaml
 
 RUN_BY = {
     # Part of a command: where it is run, and what stands there.
@@ -167,7 +168,6 @@ def test_files_of_the_repository_that_pages_name_exist():
 
 
 def test_keys_that_pages_name_are_in_the_schema():
-    from sealwatch.settings import SCHEMA, read_yaml
 
     def keys(schema, path=()):
         for name, part in schema.get("properties", {}).items():
@@ -185,3 +185,12 @@ def test_keys_that_pages_name_are_in_the_schema():
             first, last = found.split(".")[0], found.rsplit(".", 1)[1]
             if first in sections and last not in ("smk", "md", "py", "json", "xml", "h5", "gpkg"):
                 assert found in known, f"{page.relative_to(ROOT)}: {found} is no key"
+
+
+@pytest.mark.parametrize(
+    "block", [b for b in BLOCKS if b.language == "yaml"], ids=lambda b: f"{b.page}:{b.line}"
+)
+def test_configurations_that_pages_show_are_valid(tmp_path, block):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(block.text)
+    assert merged([mine])["project"]
