@@ -8,7 +8,7 @@ REAL_DATA_DIR ?= ../shared/data
 export REAL_DATA_DIR
 BUILDERS := PYTHONPATH=workflow:tests $(PYTHON) -m builders
 
-.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve review stop test bench cost accuracy transition-plot screenshots lint lock plan catalogue run run-bounded
+.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve review stop test bench cost accuracy transition-plot screenshots docs config-reference rulegraph lint lock plan catalogue run run-bounded
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -72,6 +72,15 @@ screenshots: setup-tests ## take the pictures of docs/review.md and docs/tutoria
 	@$(BUILDERS).screenshots $(DEMO)
 	@$(BUILDERS).review_project $(DEMO)
 	@$(BUILDERS).walkthrough $(DEMO)
+
+docs: setup ## build the site of the documentation into site/
+	@$(BUILDERS).site
+
+config-reference: ## make docs/configuration.md from the schema and the defaults
+	@$(BUILDERS).config_reference
+
+rulegraph: ## draw docs/rulegraph.svg from a finished demo (DEMO=demo-real)
+	@$(BUILDERS).rulegraph $(DEMO)
 
 lint: setup ## formatting, style, types and Snakemake's own checks
 	.venv/bin/ruff check .

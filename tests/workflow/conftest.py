@@ -25,7 +25,8 @@ def demo():
     folder.mkdir()
     config = yaml.safe_load((ROOT / "config/demo.yaml").read_text().replace("demo/", f"{folder}/"))
     config["catalogue"]["url"] = f"http://127.0.0.1:{PORT}"
-    config["services"]["port"] = PORT + 2
+    config["services"] |= {"port": PORT + 2, "ogc_api_port": PORT + 4}
+    config["desk"]["port"] = PORT + 5
     config_file = folder / "demo.yaml"
     config_file.write_text(yaml.safe_dump(config))
     made = Demo(folder, config_file)

@@ -238,5 +238,5 @@ def _fit(
             callbacks=[EpochLines()],
         )
         trainer.fit(task, DataLoader(batches, batch_size=None))
-    network = network.cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    network = network.cpu().to(memory_format=torch.contiguous_format)
     return network.eval(), normalisation

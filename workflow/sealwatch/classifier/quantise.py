@@ -32,7 +32,7 @@ _PERCENTILE = 99.99
 ranges by entropy on real patches, fewer labels changed in a ResNet18, and as many in a ResNet50."""
 
 
-class _Patches(CalibrationDataReader):
+class _Patches(CalibrationDataReader):  # type: ignore[misc]
     # One patch at a time, because the tool cannot put together the activations of unequal batches.
     def __init__(self, patches: np.ndarray) -> None:
         self._batches = iter([{"reflectance": patches[i : i + 1]} for i in range(len(patches))])

@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .. import settings
 from ..errors import SealwatchError
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _serve(config: dict, *, openapi: bool) -> None:
+def _serve(config: dict[str, Any], *, openapi: bool) -> None:
     import uvicorn
 
     from .app import create_app
@@ -48,7 +49,7 @@ def _serve(config: dict, *, openapi: bool) -> None:
     )
 
 
-def _account(database: dict, chosen: argparse.Namespace) -> None:
+def _account(database: dict[str, Any], chosen: argparse.Namespace) -> None:
     from ..publish.migrate import migrate
     from . import accounts
 

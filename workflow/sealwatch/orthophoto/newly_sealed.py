@@ -14,8 +14,8 @@ from ..composites.maps import blocks
 from ..grass import GrassSession
 from ..grid import Window
 from .features import NO_DATA
-from .labels import CLASSES
 from .reference import reference_map
+from .sheets import CLASSES
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

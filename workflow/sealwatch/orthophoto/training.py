@@ -14,8 +14,8 @@ from ..errors import ModelError
 from ..files import file_digest
 from .forest import Forest, assemble
 from .forest_card import write_forest_card
-from .labels import CLASSES
 from .predictor import Predictor
+from .sheets import CLASSES
 from .trainers import PARAMETERS, choose_engine, fit_trees, software_of
 from .validation import (
     FOLDS,

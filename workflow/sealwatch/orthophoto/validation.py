@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..progress import track
-from .labels import CLASSES
+from .sheets import CLASSES
 
 FOLDS = 3
 """Folds of every cross-validation."""

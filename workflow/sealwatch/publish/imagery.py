@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,7 +172,7 @@ def _photo_rows(photo: Photo) -> Iterator[tuple[slice, np.ndarray]]:
 
 
 def _write_cog(
-    target: Path, window: Window, parts: Iterator[tuple[slice, np.ndarray]] | list, options: Mapping[str, str]
+    target: Path, window: Window, parts: Iterable[tuple[slice, np.ndarray]], options: Mapping[str, str]
 ) -> None:
     from rasterio.shutil import copy
     from rasterio.windows import Window as Part

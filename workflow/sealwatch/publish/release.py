@@ -14,10 +14,10 @@ from psycopg.types.json import Json
 from ..errors import DatabaseError, ReleaseError
 from .changelog import changelog, compare
 from .database import connect
+from .decisions import ReviewError
 from .migrate import migrations
 from .public import FROZEN, measured_registries, publish_views, published_columns
 from .release_folder import write_folders
-from .review import ReviewError
 
 ABOUT = ("title", "abstract", "contact", "licence")
 """Keys of section `services` that a release keeps as they were when it was made."""

@@ -77,7 +77,7 @@ class Signer:
         parts = urlsplit(href)
         if not parts.netloc.endswith(BLOB_STORAGE_DOMAIN):
             return None
-        return parse_blob_url(parts)  # type: ignore[arg-type]
+        return parse_blob_url(parts)
 
     def _ask(self, container: tuple[str, str]) -> object:
         import json

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from xml.etree.ElementTree import Element, SubElement
 
 from ...keys import LAND_COVER_CLASSES
-from ..review import State
+from ..decisions import State
 from .elements import options
 
 GROUNDS = (
