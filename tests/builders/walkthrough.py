@@ -89,7 +89,9 @@ def release(browser: Browser, demo: Demo, desk: Desk) -> None:
     """What `snakemake release` says, and what it wrote."""
     for written in ("publish", "logs"):  # they are the demo's own
         (desk.folder / "results" / written).unlink()
-    enrich(desk.folder / "enrich.json", {**demo.config["database"], **desk.database})  # its generalised outlines too
+    enrich(
+        desk.folder / "enrich.json", {**demo.config["database"], **desk.database}
+    )  # its generalised outlines too
     own = desk.folder / "walkthrough.yaml"
     keys = ("dsn_env", "schema", "srid")
     own.write_text(
