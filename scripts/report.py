@@ -63,7 +63,7 @@ with logged(snakemake.log[0]):
     write_feed(
         files.events,
         {name: made[name] for name in ("geojson", "atom", "maproulette")},
-        params.project,
+        params.facts["project"],
         params.about,
     )
     write_page(
@@ -89,7 +89,6 @@ with logged(snakemake.log[0]):
         ),
         Facts(
             title=params.title,
-            project=params.project,
             attribution=params.attribution,
             scenes=params.scenes,
             rejected=params.rejected,

@@ -75,9 +75,9 @@ rule report:
         unclear_scl=config["sentinel2"]["unclear_scl"],
         attribution=config["attribution"],
         title=config["services"]["title"],
-        project=config["project"],
         about=about(config),
         facts={
+            "project": config["project"],
             "licence": config["services"]["licence"],
             "period": (PERIOD["start"], PERIOD["end"]),
             "srid": config["database"]["srid"],
