@@ -12,6 +12,7 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import rasterio
+from rasterio.transform import rowcol
 
 from sealwatch.keys import LAND_COVER_CLASSES
 from sealwatch.provenance.crate import write_crate
@@ -39,33 +40,41 @@ def polygons(demo):
     return pd.concat([gpd.read_file(path).drop(columns="geometry") for path in files], ignore_index=True)
 
 
-def evidence_of(demo, event_id):
-    """(date, platform, class) of the votes of an event and the place of its cell."""
+@pytest.fixture(scope="module")
+def maps(demo):
+    """Class and clear fraction of every scene with bounds and transform, as GDAL reads them."""
+    found = {}
+    for path in (demo.results / "landcover").glob("*/*.h5"):
+        arrays = []
+        for variable in ("class", "clear_fraction"):
+            with rasterio.open(f'NETCDF:"{path}":{variable}') as image:
+                arrays.append(image.read(1))
+                found[f"{path.parent.name}/{path.stem}"] = (image.bounds, image.transform, arrays)
+    return found
+
+
+def votes_of(demo, event_id):
+    """(date, platform, class) of the votes of an event."""
     with closing(sqlite3.connect(demo.results / "change/32633_evidence.gpkg")) as database:
         query = "SELECT date, platform, class FROM evidence WHERE event_id = ? ORDER BY rowid"
-        votes = database.execute(query, [event_id]).fetchall()
-    events = gpd.read_file(demo.results / "change/32633.gpkg", layer="events").set_index("event_id")
-    return votes, events.geometry[event_id].centroid.coords[0]
+        return database.execute(query, [event_id]).fetchall()
 
 
-def seen_at(demo, scene, place):
-    """(class, clear fraction) of a scene's map at a place as GDAL reads it, None outside the map."""
-    values = []
-    for variable in ("class", "clear_fraction"):
-        with rasterio.open(f'NETCDF:"{demo.results / "landcover" / scene}.h5":{variable}') as image:
-            left, bottom, right, top = image.bounds
-            if not (left < place[0] < right and bottom < place[1] < top):
-                return None
-            values.append(next(image.sample([place]))[0])
-    return values
+def seen_at(found, place):
+    """(class, clear fraction) of a scene's map at a place, None outside the map."""
+    (left, bottom, right, top), transform, arrays = found
+    if not (left < place[0] < right and bottom < place[1] < top):
+        return None
+    row, col = rowcol(transform, *place)
+    return [array[row, col] for array in arrays]
 
 
-def expected_scenes(demo, votes, place):
+def expected_scenes(demo, maps, votes, place):
     """For each vote the scenes that reach the cell, with whether each was the one that counted."""
     expected = []
     for day, platform, name in votes:
         members = json.loads((demo.results / f"inventory/32633/{day}_{platform}.json").read_text())
-        seen = {scene: seen_at(demo, scene, place) for scene in members["scenes"]}
+        seen = {scene: seen_at(maps[scene], place) for scene in members["scenes"]}
         here = {scene: value for scene, value in seen.items() if value is not None}
         best = min(
             (s for s, v in here.items() if v[0] != 255), key=lambda s: (-here[s][1], s)
@@ -75,30 +84,31 @@ def expected_scenes(demo, votes, place):
     return expected
 
 
-def test_every_polygon_names_exactly_the_scenes_of_its_evidence(demo, config, polygons):
+def test_every_polygon_names_exactly_the_scenes_of_its_evidence(demo, config, polygons, maps):
+    events = gpd.read_file(demo.results / "change/32633.gpkg", layer="events").set_index("event_id")
     assert len(polygons) > 0
     checked = 0
     for event_id, group in polygons.groupby("event_id"):
         found = trace(event_id, config)
         assert [p["polygon_id"] for p in found["polygons"]] == sorted(group["polygon_id"])
         checked += len(found["polygons"])
-        votes, place = evidence_of(demo, event_id)
+        votes = votes_of(demo, event_id)
+        place = events.geometry[event_id].centroid.coords[0]
         told = found["events"][0]["votes"]
         assert [(v["date"], v["platform"], v["class"]) for v in told] == votes
         assert [
             {scene["scene"]: scene["part"] == "voted" for scene in vote["scenes"]} for vote in told
-        ] == expected_scenes(demo, votes, place)
+        ] == expected_scenes(demo, maps, votes, place)
         for scene in (scene for vote in told for scene in vote["scenes"]):
             record = json.loads((demo.results / f"inventory/{scene['scene']}.json").read_text())
             of_record = [(g["item_id"], g["baseline"]) for g in record["granules"]]
             assert sorted((i["item"], i["baseline"]) for i in scene["items"]) == sorted(of_record)
             assert scene["record"] == "current"
             assert scene["record_digest"] == record["digest"]
-        # A polygon of the event tells of the same event.
-        one = trace(group["polygon_id"].iloc[0], config)
-        assert one["events"] == found["events"]
-        assert one["missing"] == {}
+        assert found["missing"] == {}
     assert checked == len(polygons)
+    # A polygon of an event tells of the same event.
+    assert trace(group["polygon_id"].iloc[0], config)["events"] == found["events"]
 
 
 def test_models_flights_decisions_and_release_are_those_of_the_files(demo, config, polygons):
