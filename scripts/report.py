@@ -39,4 +39,5 @@ with logged(snakemake.log[0]):
         {name: snakemake.output[name] for name in ("geojson", "atom", "maproulette")},
         snakemake.params.project,
         snakemake.params.about,
+        snakemake.params.end,
     )

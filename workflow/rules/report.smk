@@ -26,7 +26,7 @@ rule report:
         mem_mb=grows(4000),
         runtime=grows(30),
     params:
-        baseline=4,
+        baseline=5,
         scenes=INVENTORY.scenes,
         months=len(MONTHS) * len(ZONES),
         halves=len(HALVES) * len(ZONES),
@@ -35,6 +35,7 @@ rule report:
         title=config["services"]["title"],
         project=config["project"],
         about=about(config),
+        end=PERIOD["end"],
     message:
         "Figures and maps of the run"
     script:
