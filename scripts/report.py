@@ -37,7 +37,7 @@ with logged(snakemake.log[0]):
     write_feed(
         files.events,
         {name: snakemake.output[name] for name in ("geojson", "atom", "maproulette")},
-        snakemake.params.project,
+        snakemake.params.about["project"],
         snakemake.params.about,
         snakemake.params.end,
     )

@@ -33,7 +33,6 @@ rule report:
         unclear_scl=config["sentinel2"]["unclear_scl"],
         attribution=config["attribution"],
         title=config["services"]["title"],
-        project=config["project"],
         about=about(config),
         end=PERIOD["end"],
     message:
