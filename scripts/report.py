@@ -63,8 +63,9 @@ with logged(snakemake.log[0]):
     write_feed(
         files.events,
         {name: made[name] for name in ("geojson", "atom", "maproulette")},
-        params.facts["project"],
+        params.about["project"],
         params.about,
+        params.facts["period"][1],
     )
     write_page(
         made.page,

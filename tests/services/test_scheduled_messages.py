@@ -1,5 +1,6 @@
 """What scheduled runs send, through real SMTP and HTTP servers: everything arrives, once, and no secret does."""
 
+import json
 import os
 import stat
 from email import message_from_bytes, policy
@@ -15,9 +16,12 @@ from builders.receivers import MailServer, Webhook, make_certificate
 from builders.scheduled_project import write_alerts
 from sealwatch import settings
 from sealwatch.errors import SealwatchError
+from sealwatch.feed.about import about
+from sealwatch.feed.entries import urn
+from sealwatch.feed.write import NOTICE
 from sealwatch.files import write_json
 from sealwatch.scheduled.runs import Failure
-from sealwatch.scheduled.send import chosen_ways
+from sealwatch.scheduled.send import Save, chosen_ways
 from sealwatch.scheduled.state import State, Told
 from sealwatch.scheduled.tell import tell
 
@@ -183,15 +187,20 @@ def test_sendmail_gets_the_message_and_no_header_of_anothers(config, alerts, mon
 
 def test_new_alerts_are_saved_for_others_and_stay_until_there_are_newer_ones(config, alerts, tmp_path):
     file = tmp_path / "feed/new.geojson"
-    ways = chosen_ways([], None, file)
+    ways = chosen_ways([], None, Save(file, config["project"], about(config)))
     alerts(a="open", b="open")
     assert ended(config, ways)
-    assert set(gpd.read_file(file).id) == {"32633-a", "32633-b"}
+    first = gpd.read_file(file)
+    assert set(first.alert_id) == {"32633-a", "32633-b"}
+    assert list(first.id) == [urn("Testland", key) for key in first.alert_id]  # as in alerts.geojson
+    said = json.loads(file.read_text())
+    assert (said["notice"], said["attribution"]) == (NOTICE, config["attribution"])
+    assert said["licence"] == "CC0-1.0"
     before = file.read_bytes()
     assert ended(config, ways)
     assert file.read_bytes() == before
     alerts(a="confirmed", b="open")
     assert ended(config, ways)
     new = gpd.read_file(file)
-    assert (list(new.id), list(new.status)) == (["32633-a"], ["confirmed"])
+    assert (list(new.alert_id), list(new.status)) == (["32633-a"], ["confirmed"])
     assert new.geometry.geom_type.tolist() == ["Point"]

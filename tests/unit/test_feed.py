@@ -1,6 +1,7 @@
 """The feed: one entry for each alert and change, the same id while its status changes, valid for other software."""
 
 import json
+import subprocess
 from datetime import datetime
 
 import geopandas as gpd
@@ -73,10 +74,10 @@ def layers(tmp_path):
 def written(layers, tmp_path):
     """A function that writes the feed; paths by kind."""
 
-    def write(alerts, events, **options):
+    def write(alerts, events, end="2025-12-31", **options):
         names = {"geojson": "a.geojson", "atom": "a.atom", "maproulette": "tasks.geojsonl"}
         targets = {kind: tmp_path / "feed" / name for kind, name in names.items()}
-        write_feed([layers(alerts, events)], targets, "testland", ABOUT, **options)
+        write_feed([layers(alerts, events)], targets, "testland", ABOUT, end, **options)
         return targets
 
     return write
@@ -103,6 +104,42 @@ def test_an_alert_that_becomes_a_change_and_is_reversed_stays_one_entry(written)
         ("confirmed", "2023-12-01T00:00:00Z"),
         ("reversed", "2025-06-01T00:00:00Z"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "end", "month"),
+    [
+        ("confirmed", "2023-09-15", "2023-07"),
+        ("confirmed", "2023-12-30", "2023-07"),
+        ("confirmed", "2023-12-31", "2023-12"),
+        ("reversed", "2025-04-02", "2025-01"),
+        ("reversed", "2025-06-30", "2025-06"),
+    ],
+)
+def test_a_half_year_that_is_not_over_gives_no_date_ahead_of_the_data(written, status, end, month):
+    confirmed = alert(1, "confirmed", "2023-12", "32633-1-1-2022H2")
+    targets = written([confirmed], [event(1, status)], end=end)
+    assert list(statuses(targets).values()) == [(status, f"{month}-01T00:00:00Z")]
+    (feature,) = json.loads(targets["geojson"].read_text())["features"]
+    assert feature["properties"]["final"] is (month[-2:] in ("06", "12"))
+    assert etree.parse(targets["atom"]).getroot().findtext(f"{ATOM}updated").startswith(month)
+
+
+def test_a_confirmation_is_never_dated_before_its_alert(written):
+    confirmed = alert(1, "confirmed", "2023-12", "32633-1-1-2022H2") | {"raised_month": "2023-08"}
+    (found,) = statuses(written([confirmed], [event(1)], end="2023-09-15")).values()
+    assert found == ("confirmed", "2023-08-01T00:00:00Z")
+
+
+def test_gdal_reads_geojson_and_atom(written):
+    targets = written([alert(1), alert(2, "withdrawn", "2023-02")], [event(3)])
+    for kind, driver in (("geojson", "GeoJSON"), ("atom", "GeoRSS")):
+        said = subprocess.run(
+            ["ogrinfo", "-ro", "-al", str(targets[kind])], capture_output=True, text=True, check=True
+        ).stdout
+        assert f"using driver `{driver}'" in said
+        assert "Feature Count: 3\n" in said
+        assert said.count("POLYGON ((15.") == 3  # longitude first, whatever the file's order
 
 
 def test_a_change_without_alert_and_a_withdrawn_alert_have_entries_of_their_own(written):
@@ -177,6 +214,8 @@ def test_tasks_are_one_collection_a_line_with_ids_and_only_for_what_stands(writt
     assert {each["status"] for each in properties} == {"provisional", "confirmed"}
     assert len({each["id"] for each in properties}) == 2
     assert all(each["instruction"] for each in properties)
+    assert {(each["notice"], each["licence"]) for each in properties} == {(NOTICE, ABOUT["licence"])}
+    assert {each["attribution"] for each in properties} == {ABOUT["attribution"]}
 
 
 def test_what_is_new_since_a_month_is_printed(layers, tmp_path, capsys, monkeypatch):
@@ -188,4 +227,4 @@ def test_what_is_new_since_a_month_is_printed(layers, tmp_path, capsys, monkeypa
     assert feature["properties"]["key"] == event(2)["event_id"]
     assert main(["--since", "last week", "--configfile", "config/demo.yaml", str(own)]) == 2
     assert "--since: 'last week' is no month such as 2025-04" in capsys.readouterr().err
-    assert [entry.status for entry in read_entries([path])] == ["confirmed", "provisional"]
+    assert [entry.status for entry in read_entries([path], "2025-12-31")] == ["confirmed", "provisional"]

@@ -34,7 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
         files = sorted((Path(config["results"]) / "change").glob("[0-9]*[0-9].gpkg"))
         if not files:
             raise ConfigError(f"{config['results']}/change: holds no changes yet; run the workflow first")
-        entries = [entry for entry in read_entries(files) if entry.month >= chosen.since]
+        found = read_entries(files, config["period"]["end"])
+        entries = [entry for entry in found if entry.month >= chosen.since]
     except SealwatchError as error:
         print(f"sealwatch: error: {error}", file=sys.stderr)
         return 2

@@ -7,9 +7,10 @@ from typing import Any
 
 
 def about(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Title, attribution, licence, contact and address of a project's feed (see `write_feed`)."""
+    """Project, title, attribution, licence, contact and address of a project's feed (see `write_feed`)."""
     services = config["services"]
     return {
+        "project": config["project"],
         "title": services["title"],
         "attribution": config["attribution"],
         "licence": services["licence"],

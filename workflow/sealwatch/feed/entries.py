@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from ..keys import months_of
+from ..keys import half_span, months_of
 from ..vectors import read_vector
 
 _KINDS = {
@@ -67,15 +67,21 @@ class Entry:
         return f"{kind}: {p['from_class']} to {p['to_class']} since {p['since']}{undone}"
 
     def urn(self, project: str) -> str:
-        """An IRI that is the same whenever and wherever the project is built (RFC 4122, version 5)."""
-        return uuid.uuid5(uuid.NAMESPACE_URL, f"sealwatch:{project}:{self.key}").urn
+        """See `urn`."""
+        return urn(project, self.key)
 
 
-def read_entries(layers: Sequence[str | Path]) -> list[Entry]:
+def urn(project: str, key: str) -> str:
+    """An IRI of an alert or event that is the same whenever and wherever the project is built (RFC 4122, version 5)."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"sealwatch:{project}:{key}").urn
+
+
+def read_entries(layers: Sequence[str | Path], end: str) -> list[Entry]:
     """Entries of all zones, the latest month first, of one month by key.
 
     Args:
         layers: GeoPackages of the zones with the layers `events` and `alerts`.
+        end: last day of the period, such as 2025-10-31; a half-year that goes on beyond it is not over.
 
     Raises:
         VectorError: a file, a layer or a field is missing.
@@ -88,18 +94,17 @@ def read_entries(layers: Sequence[str | Path]) -> list[Entry]:
             event = events.get(alert["event_id"] or "")
             if event:
                 told.add(event["event_id"])
-            entries.append(_of_alert(alert, event))
-        entries += [_of_event(event) for key, event in events.items() if key not in told]
+            entries.append(_of_alert(alert, event, end))
+        entries += [_of_event(event, end) for key, event in events.items() if key not in told]
     return sorted(sorted(entries, key=lambda entry: entry.key), key=lambda entry: entry.month, reverse=True)
 
 
-def _of_alert(alert: dict[str, Any], event: dict[str, Any] | None) -> Entry:
+def _of_alert(alert: dict[str, Any], event: dict[str, Any] | None, end: str) -> Entry:
     if event:
-        entry = _of_event(event)
+        entry = _of_event(event, end)
         raised = {"since": alert["first_month"], "raised": alert["raised_month"]}
-        return Entry(
-            alert["alert_id"], entry.status, entry.month, {**entry.properties, **raised}, entry.geometry
-        )
+        month = max(entry.month, alert["raised_month"])
+        return Entry(alert["alert_id"], entry.status, month, {**entry.properties, **raised}, entry.geometry)
     withdrawn = alert["status"] == "withdrawn"
     properties = {
         "from_class": alert["from_class"],
@@ -115,7 +120,7 @@ def _of_alert(alert: dict[str, Any], event: dict[str, Any] | None) -> Entry:
     return Entry(alert["alert_id"], status, month, properties, alert["geometry"])
 
 
-def _of_event(event: dict[str, Any]) -> Entry:
+def _of_event(event: dict[str, Any], end: str) -> Entry:
     properties = {
         "event_id": event["event_id"],
         "site_id": event["site_id"] or None,
@@ -129,7 +134,11 @@ def _of_event(event: dict[str, Any]) -> Entry:
     if event["status"] == "reversed":
         properties["reversed_since"] = event["reversal_half"]
         half = event["reversal_confirm_half"]
-    return Entry(event["event_id"], event["status"], months_of(half)[-1], properties, event["geometry"])
+    # The last month of a half-year that is not over lies ahead, and its scenes may still undo the change.
+    final = half_span(half)[1] <= end
+    properties["final"] = final
+    month = months_of(half)[-1 if final else 0]
+    return Entry(event["event_id"], event["status"], month, properties, event["geometry"])
 
 
 def _rounded(value: float) -> float | None:

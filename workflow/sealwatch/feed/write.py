@@ -31,6 +31,7 @@ def write_feed(
     targets: Mapping[str, str | Path],
     project: str,
     about: Mapping[str, Any],
+    end: str,
     limit: int = 500,
 ) -> list[Entry]:
     """Write all entries as GeoJSON, the latest as Atom, and those worth mapping as tasks for MapRoulette.
@@ -44,6 +45,7 @@ def write_feed(
         project: name of the project, part of the entries' ids.
         about: `title`, `attribution`, `licence`, `contact` (`organisation`, `email`) and `url`, or None for each but
             the title.
+        end: last day of the period, see `read_entries`.
         limit: most entries of the Atom file.
 
     Returns:
@@ -52,25 +54,25 @@ def write_feed(
     Raises:
         VectorError: a file, a layer or a field is missing.
     """
-    entries = read_entries(layers)
+    entries = read_entries(layers, end)
     write_text(targets["geojson"], as_geojson(entries, project, about))
     with atomic_path(targets["atom"]) as part:
         part.write_bytes(as_atom(entries[:limit], project, about))
-    write_text(targets["maproulette"], as_tasks(entries, project))
+    write_text(targets["maproulette"], as_tasks(entries, project, about))
     return entries
 
 
 def as_geojson(entries: Sequence[Entry], project: str, about: Mapping[str, Any]) -> str:
     """A FeatureCollection; what it is and whose, as foreign members (RFC 7946, 6.1)."""
-    collection = {
-        "type": "FeatureCollection",
-        "title": f"{about['title']}: alerts and changes",
-        "notice": NOTICE,
-        "attribution": about["attribution"],
-        "licence": about["licence"],
-        "features": [_feature(entry, project) for entry in entries],
-    }
+    title = f"{about['title']}: alerts and changes"
+    collection = collection_of(title, [_feature(entry, project) for entry in entries], about)
     return json.dumps(collection, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def collection_of(title: str, features: list[dict[str, Any]], about: Mapping[str, Any]) -> dict[str, Any]:
+    """A FeatureCollection that says that nobody reviewed it, and whose it is."""
+    terms = {name: about[name] for name in ("attribution", "licence")}
+    return {"type": "FeatureCollection", "title": title, "notice": NOTICE, **terms, "features": features}
 
 
 def _feature(entry: Entry, project: str) -> dict[str, Any]:
@@ -131,13 +133,15 @@ def _text(entry: Entry) -> str:
     return f"{entry.title}. {entry.key} at {centre.y:.5f}, {centre.x:.5f}; {'; '.join(facts)}. {NOTICE}"
 
 
-def as_tasks(entries: Sequence[Entry], project: str) -> str:
+def as_tasks(entries: Sequence[Entry], project: str, about: Mapping[str, Any]) -> str:
     """A task for each change that stands and each open alert; `id` lets MapRoulette know it at the next upload."""
     tasks = [entry for entry in entries if entry.status in ("provisional", "confirmed")]
     lines = []
     for entry in tasks:
         feature = _feature(entry, project)
-        feature["properties"] |= {"id": feature["id"], "instruction": TASK}
+        # MapRoulette shows the properties and drops members of the collection.
+        terms = {name: about[name] for name in ("attribution", "licence")}
+        feature["properties"] |= {"id": feature["id"], "instruction": TASK, "notice": NOTICE, **terms}
         collection = {"type": "FeatureCollection", "features": [feature]}
         lines.append(_RECORD_SEPARATOR + json.dumps(collection, ensure_ascii=False, allow_nan=False) + "\n")
     return "".join(lines)

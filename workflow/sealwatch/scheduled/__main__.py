@@ -18,10 +18,11 @@ from typing import Any
 
 from .. import settings
 from ..errors import SealwatchError
+from ..feed.about import about
 from .holder import explain, lock_files, working_there
 from .lock import BusyError, Held, now, only_run
 from .runs import Failure, StoppedError, run_snakemake
-from .send import chosen_ways
+from .send import Save, chosen_ways
 from .state import Told, read_state
 from .tell import tell
 
@@ -48,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(chosen: argparse.Namespace, config: dict[str, Any], held: Held) -> int:
-    ways = chosen_ways(chosen.mail_to, chosen.mail_from, chosen.save)
+    save = Save(chosen.save, config["project"], about(config)) if chosen.save else None
+    ways = chosen_ways(chosen.mail_to, chosen.mail_from, save)
     folder = Path(config["results"]) / "scheduled"
     told, begin = Told(folder / "told.json"), now()
     told.begin(ways, lambda: read_state(config))

@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -23,6 +23,8 @@ from urllib.parse import unquote, urlsplit
 import urllib3
 
 from ..errors import ServiceError
+from ..feed.entries import urn
+from ..feed.write import collection_of
 from ..files import write_json
 
 _LOG = logging.getLogger(__name__)
@@ -177,24 +179,24 @@ class Post:
 class Save:
     """GeoJSON of the alerts that are new or have another status, as points: those of the last run that had any."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, project: str, terms: Mapping[str, Any]) -> None:
+        self._path, self._project, self._terms = path, project, terms
 
     def send(self, subject: str, text: str, alerts: list[dict[str, Any]]) -> None:
-        """Write the file anew; a run without news, or one that failed, leaves it as it was."""
+        """Write the file anew, with the ids of the feed; a run without news leaves it as it was."""
         if not alerts:
             return
         features = [
             {
                 "type": "Feature",
-                "id": alert["alert_id"],
+                "id": urn(self._project, alert["alert_id"]),
                 "geometry": {"type": "Point", "coordinates": [alert["lon"], alert["lat"]]},
                 "properties": {key: value for key, value in alert.items() if key not in ("lon", "lat")},
             }
             for alert in alerts
         ]
         try:
-            write_json(self._path, {"type": "FeatureCollection", "title": subject, "features": features})
+            write_json(self._path, collection_of(subject, features, self._terms))
         except OSError as error:
             raise ServiceError(
                 f"{self._path}: cannot be written ({error.strerror}); make its folder writable"
@@ -228,7 +230,7 @@ def _smtp_server(url: str | None) -> tuple[str, str, int, str | None, str | None
     return parts.scheme, parts.hostname, port, user and unquote(user), password and unquote(password)
 
 
-def chosen_ways(mail_to: Sequence[str], mail_from: str | None, save: Path | None = None) -> dict[str, Way]:
+def chosen_ways(mail_to: Sequence[str], mail_from: str | None, save: Save | None = None) -> dict[str, Way]:
     """The ways to tell by their names: mail and post, or print where there is neither; and a file.
 
     Raises:
@@ -241,5 +243,5 @@ def chosen_ways(mail_to: Sequence[str], mail_from: str | None, save: Path | None
         ways["post"] = Post(os.environ["SEALWATCH_WEBHOOK_URL"])
     ways = ways or {"print": Print()}
     if save:
-        ways["save"] = Save(save)
+        ways["save"] = save
     return ways
