@@ -237,8 +237,7 @@ def run(demo: Demo, real: str | None = None) -> dict[str, Any]:
     say("done")
     print(comparison.for_a_reader(figures))
     print(f"figures  {demo.results / 'summary.json'}")
-    for picture in sorted(demo.results.glob("report/map_*.png")):
-        print(f"map      {picture}")
+    print(f"report   {demo.results / 'report/index.html'}")
     print(
         "service  make serve" + ("" if demo.folder.name == "demo" else f" DEMO={demo.folder.name}"),
         flush=True,

@@ -153,7 +153,7 @@ def wfs_picture(url, layer, polygon, target, width=720, height=620):
     source = f"url='{url}' typename='{layer}' version='2.0.0' pagingEnabled='true' restrictToRequestBBOX='0'"
     read = QgsVectorLayer(source, layer, "WFS")
     if not read.isValid():
-        return {"written": False, "features": 0}
+        return {"written": False, "why": read.error().summary() or read.dataProvider().error().summary()}
     (feature,) = read.getFeatures(QgsFeatureRequest(QgsExpression(f"\"polygon_id\" = '{polygon}'")))
     features = sum(1 for _ in read.getFeatures())
     sheet = QImage(2 * width + 10, height, QImage.Format_RGB32)
@@ -175,7 +175,7 @@ def wfs_picture(url, layer, polygon, target, width=720, height=620):
     painter.drawEllipse(int(pixel.x()) - 18, int(pixel.y()) - 18, 36, 36)
     painter.setPen(QColor("black"))
     painter.setFont(QFont("DejaVu Sans", 12))
-    painter.drawText(12, 24, f"{layer}: {features} features in {read.crs().authid()}")
+    painter.drawText(12, 24, f"{layer}: {features} feature{'s' * (features != 1)} in {read.crs().authid()}")
     context, tools = QgsAttributeEditorContext(), Tools()
     context.setVectorLayerTools(tools)
     shown = QgsAttributeForm(read, feature, context)

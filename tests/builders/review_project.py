@@ -56,7 +56,9 @@ def session(project: Path, dsn: str, service: str = "sealwatch") -> Iterator[Ses
         services, log = Path(home) / "pg_service.conf", Path(home) / "qgis.log"
         services.write_text(f"[{service}]\n{parts}\n")
         environment = {
-            key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")
+            key: value
+            for key, value in os.environ.items()
+            if key not in ("PYTHONPATH", "VIRTUAL_ENV") and not key.lower().endswith("_proxy")
         }
         environment |= {"PGSERVICEFILE": str(services), "QT_QPA_PLATFORM": "offscreen", "HOME": home}
         environment |= {"XDG_RUNTIME_DIR": home}

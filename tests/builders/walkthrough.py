@@ -38,16 +38,16 @@ _TERMINAL = (
 def main(folder: str) -> None:
     """Walk through the demo and take a picture of each step."""
     demo = open_demo(folder)
-    polygon = subject(demo)
+    polygon, port = subject(demo), free_port()
     with served(demo) as (desk, _), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
             report(browser, demo, polygon["event_id"])
             review(browser, desk, polygon["polygon_id"])
-            release(browser, demo, desk)
+            release(browser, demo, desk, port)
         finally:
             browser.close()
-        wfs(demo, desk, polygon["polygon_id"])
+        wfs(demo, desk, polygon["polygon_id"], port)
 
 
 def subject(demo: Demo) -> pd.Series:
@@ -85,7 +85,7 @@ def review(browser: Browser, desk: Desk, polygon_id: str) -> None:
     page.close()
 
 
-def release(browser: Browser, demo: Demo, desk: Desk) -> None:
+def release(browser: Browser, demo: Demo, desk: Desk, port: int) -> None:
     """What `snakemake release` says, and what it wrote."""
     for written in ("publish", "logs"):  # they are the demo's own
         (desk.folder / "results" / written).unlink()
@@ -93,12 +93,12 @@ def release(browser: Browser, demo: Demo, desk: Desk) -> None:
         desk.folder / "enrich.json", {**demo.config["database"], **desk.database}
     )  # its generalised outlines too
     own = desk.folder / "walkthrough.yaml"
-    keys = ("dsn_env", "schema", "srid")
-    own.write_text(
-        yaml.safe_dump(
-            {"results": str(desk.folder / "results"), "database": {key: desk.database[key] for key in keys}}
-        )
-    )
+    settings = {
+        "results": str(desk.folder / "results"),
+        "database": {key: desk.database[key] for key in ("dsn_env", "schema", "srid")},
+        "services": {"port": port},  # the capabilities name it
+    }
+    own.write_text(yaml.safe_dump(settings), encoding="utf-8")
     with tempfile.TemporaryDirectory() as name:
         link_checkout(Path(name))
         command = [
@@ -137,21 +137,21 @@ def release(browser: Browser, demo: Demo, desk: Desk) -> None:
     page.close()
 
 
-def wfs(demo: Demo, desk: Desk, polygon_id: str) -> None:
+def wfs(demo: Demo, desk: Desk, polygon_id: str, port: int) -> None:
     """The released layer through the WFS, read by QGIS."""
     server = WebServer(
         desk.folder / "web",
-        free_port(),
+        port,
         mapfile=desk.folder / "results/publish/sealwatch.map",
         dsn=make_reader(desk.database["dsn"], desk.database["schema"]),
     )
     project, picture = demo.results / "publish/review.qgs", desk.folder / "wfs.png"
     with serving(server), session(project, desk.database["dsn"]) as ask:
         drawn = ask(
-            "wfs_picture", url=server.wfs_url, layer="newly_sealed", polygon=polygon_id, target=str(picture)
+            "wfs_picture", url=server.wfs_url, layer="sealwatch:newly_sealed", polygon=polygon_id, target=str(picture)
         )
         if not drawn["written"]:
-            raise ServiceError("QGIS could not read the layer newly_sealed")
+            raise ServiceError(f"QGIS could not read the layer newly_sealed: {drawn['why']}")
     write(picture.read_bytes(), "tutorial_wfs")
 
 

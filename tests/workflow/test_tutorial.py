@@ -19,7 +19,7 @@ from builders.demo import ROOT
 pytestmark = pytest.mark.timeout(2700)
 
 BLOCKS = [block for block in docs_commands.blocks() if block.language == "sh"]
-POLYGON = "D2003-2024-10238740-997412"
+POLYGON = "D2003-2024-5119374-498950"
 
 
 @pytest.fixture(scope="module")
