@@ -148,7 +148,11 @@ def wfs(demo: Demo, desk: Desk, polygon_id: str, port: int) -> None:
     project, picture = demo.results / "publish/review.qgs", desk.folder / "wfs.png"
     with serving(server), session(project, desk.database["dsn"]) as ask:
         drawn = ask(
-            "wfs_picture", url=server.wfs_url, layer="sealwatch:newly_sealed", polygon=polygon_id, target=str(picture)
+            "wfs_picture",
+            url=server.wfs_url,
+            layer="sealwatch:newly_sealed",
+            polygon=polygon_id,
+            target=str(picture),
         )
         if not drawn["written"]:
             raise ServiceError(f"QGIS could not read the layer newly_sealed: {drawn['why']}")

@@ -225,15 +225,31 @@ def test_indicators_become_tables_with_units(tmp_path):
         {"source": "outlines", "period": "2022", "polygons": 1234},
     ]
     path.write_text(
-        json.dumps({"national": rows, "municipalities": [], "definitions": {"b": "two", "a": "one"}})
+        json.dumps(
+            {
+                "national": rows,
+                "municipalities": [
+                    {"source": "outlines", "place": place, "period": period, "polygons": number}
+                    for number, period in enumerate(("2022", "2021-2022"))
+                    for place in ("Brdo", "Polje")
+                ],
+                "definitions": {"b": "two", "a": "one", "satellite.gross": "gross is"},
+            }
+        )
     )
     tables, definitions = read_indicators(path)
     assert [list(t.columns) for t in tables] == [
         ["period", "gross, km²", "gross, % of area"],
         ["period", "polygons"],
+        ["place", "period", "polygons"],
     ]
     assert tables[0].rows == [[("2022", False), ("1.2500", True), ("not known", False)]]
     assert tables[1].rows == [[("2022", False), ("1,234", True)]]
+    assert [[cell[0] for cell in row] for row in tables[2].rows] == [
+        ["Brdo", "2021-2022", "1"],
+        ["Polje", "2021-2022", "1"],
+    ]
+    assert [list(table.meanings) for table in tables] == [[("satellite.gross", "gross is")], [], []]
     assert definitions == [("a", "one"), ("b", "two")]
     assert read_indicators(None) == ([], [])
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..indicators.definitions import definition_of
+
 TITLES = {
     "national": "Whole area",
     "municipalities": "Municipalities",
@@ -17,17 +19,38 @@ TITLES = {
 }
 """Tables of `indicators.json` in the order of the page, and their headings."""
 
+_SOURCES = {
+    "area": "area and what of it was observed",
+    "satellite": "change by the satellite map",
+    "outlines": "land outlined on orthophotos",
+    "stock": "sealed land by the satellite map",
+}
+
+_COLUMNS = {
+    "area": "place area_km2 observed_km2 observed_percent_of_area not_observed_km2",
+    "satellite": "place period gross_km2 gross_percent_of_area gross_percent_of_observed reverse_km2 "
+    "reverse_percent_of_area net_km2 net_percent_of_area provisional_km2 unsure_km2",
+    "outlines": "place period polygons gross_km2 gross_percent_of_area",
+    "stock": "place period sealed_km2 sealed_percent_of_area sealed_percent_of_observed not_observed_percent_of_area",
+    "sdg": "place from_year to_year sealed_from_km2 sealed_to_km2 population_from population_to "
+    "land_consumption_rate population_growth_rate ratio sealed_per_person_from_m2 sealed_per_person_to_m2 reason",
+    "soil": "indicator period value_km2 value_percent_of_area reason",
+    "reconciliation": "register figure land_use area_km2 percent",
+}
+"""Columns of the page by source, in order; the files have all of them."""
+
 _UNITS = {"_km2": "km²", "_m2": "m²", "_ha": "ha", "_percent": "%", "_years": "years"}
 _LEAST = {"_km2": 4, "_m2": 1, "_ha": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class IndicatorTable:
-    """Rows that share their columns: heading, column names and cells of text; numbers are marked."""
+    """Rows that share their columns: heading, column names, cells of text with numbers marked, and what they mean."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[tuple[str, bool]]]
+    meanings: Sequence[tuple[str, str]] = ()
 
 
 def read_indicators(
@@ -37,23 +60,39 @@ def read_indicators(
     if path is None:
         return [], []
     found = json.loads(Path(path).read_text(encoding="utf-8"))
-    tables = [table for key, title in TITLES.items() for table in _tables(title, found.get(key) or [])]
-    return tables, sorted((str(key), str(text)) for key, text in (found.get("definitions") or {}).items())
+    texts = {str(key): str(text) for key, text in (found.get("definitions") or {}).items()}
+    tables = [
+        table for key, title in TITLES.items() for table in _tables(key, title, found.get(key) or [], texts)
+    ]
+    beside = {key for table in tables for key, _ in table.meanings}
+    return tables, sorted((key, text) for key, text in texts.items() if key not in beside)
 
 
-def _tables(title: str, rows: Sequence[Mapping[str, Any]]) -> list[IndicatorTable]:
-    """One table for each set of columns, for a table with many empty cells cannot be read."""
+def _tables(
+    key: str, title: str, rows: Sequence[Mapping[str, Any]], texts: Mapping[str, str]
+) -> list[IndicatorTable]:
+    """One table for each source and set of columns, for a table with many empty cells cannot be read."""
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
-        groups.setdefault(tuple(row), []).append(row)
+        groups.setdefault((str(row.get("source", "")), *row), []).append(row)
     tables = []
-    for names, group in groups.items():
-        source = {str(row["source"]) for row in group} if "source" in names else set()
-        shown = [name for name in names if not (name == "source" and len(source) == 1)]
-        heading = f"{title}, {source.pop()}" if len(source) == 1 else title
+    for (source, *names), group in groups.items():
+        if key == "municipalities" and source in ("satellite", "outlines", "stock"):
+            group = _last_of_each(group)
+        known = _COLUMNS.get(source, "").split()
+        shown = [name for name in known if name in names] or [name for name in names if name != "source"]
+        heading = f"{title}: {_SOURCES[source]}" if source in _SOURCES else title
         cells = [[_cell(name, row[name]) for name in shown] for row in group]
-        tables.append(IndicatorTable(heading, [_heading(name) for name in shown], cells))
+        meant = [row["definition"] for row in group if row.get("definition")]
+        meant += [definition_of(source, name) for name in shown]
+        meanings = [(name, texts[name]) for name in dict.fromkeys(meant) if name in texts]
+        tables.append(IndicatorTable(heading, [_heading(name) for name in shown], cells, meanings))
     return tables
+
+
+def _last_of_each(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The row of each place that stands last: the whole period, the latest state. A country has hundreds of places."""
+    return list({row["place"]: row for row in rows}.values())
 
 
 def _heading(name: str) -> str:
