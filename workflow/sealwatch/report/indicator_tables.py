@@ -83,9 +83,12 @@ def _tables(
         shown = [name for name in known if name in names] or [name for name in names if name != "source"]
         heading = f"{title}: {_SOURCES[source]}" if source in _SOURCES else title
         cells = [[_cell(name, row[name]) for name in shown] for row in group]
+        # Those of municipalities stand under the same figures of the whole area.
         meant = [row["definition"] for row in group if row.get("definition")]
         meant += [definition_of(source, name) for name in shown]
-        meanings = [(name, texts[name]) for name in dict.fromkeys(meant) if name in texts]
+        meanings = [
+            (name, texts[name]) for name in dict.fromkeys(meant) if name in texts and key != "municipalities"
+        ]
         tables.append(IndicatorTable(heading, [_heading(name) for name in shown], cells, meanings))
     return tables
 
