@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealwatch.grid import Window, row_col
-from sealwatch.keys import IMPERVIOUS_CLASSES, half_of, half_span
+from sealwatch.keys import IMPERVIOUS_CLASSES, half_span
 
 from .layouts import make_layout
 from .painting import paint
@@ -238,13 +238,3 @@ def truth() -> dict[str, object]:
         "stable_impervious": [c for c in stable if c["class"] in IMPERVIOUS_CLASSES],
         "stable_other": [c for c in stable if c["class"] not in IMPERVIOUS_CLASSES],
     }
-
-
-def class_on(row: int, col: int, date: str) -> str:
-    """True class of a cell (counted in the area, northern row 0) on a day."""
-    name = class_at(row, col)
-    for event in EVENTS:
-        if (event.row, event.col) == (row, col) and date >= f"{half_span(event.start)[0][:8]}{event.day}":
-            ended = event.end is not None and half_of(date[:7]) >= event.end
-            name = (event.back or class_at(row, col)) if ended else event.to
-    return name

@@ -101,7 +101,7 @@ def _paint(raster: NDArray[np.uint8], strokes: NDArray[np.float64], pixel: float
                     inside = not (positive and negative)
                 if inside:
                     if kind == 2.0:
-                        raster[row, col] = raster[row, col] | np.uint8(0x80)
+                        raster[row, col] = raster[row, col] | np.uint8(SHADE_BIT)
                     else:
                         raster[row, col] = number
 

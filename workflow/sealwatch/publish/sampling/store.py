@@ -24,9 +24,6 @@ from ..migrate import migrate
 from .draw import Design, Draw, draw, maps_digest
 from .strata import MAP_LABELS, STRATA, ZoneMap
 
-LABELS = ("change", "no change", "unsure")
-"""What a person can see in a unit."""
-
 
 class SampleError(SealwatchError):
     """A sample is unknown, closed, or drawn already in another way; or a label does not fit."""
