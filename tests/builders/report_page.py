@@ -13,8 +13,6 @@ from sealwatch.catalogue.rejections import rejected_by_tile
 from sealwatch.report.sources import Facts, Products
 from sealwatch.settings import shaping
 
-CHROMIUM = "/usr/bin/chromium"
-
 
 def products(demo: Demo) -> Products:
     """All files of the page, but for what only its provenance shows."""

@@ -21,6 +21,7 @@ import yaml
 from PIL import Image, ImageColor
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from builders.chromium import launch
 from builders.demo import Demo, open_demo
 from builders.ports import free_port
 from builders.review_desk import PASSWORD, Desk
@@ -37,7 +38,7 @@ from sealwatch.publish.sampling.strata import STRATA
 from sealwatch.vectors import read_vector
 
 TARGET = Path(__file__).parents[2] / "docs/images"
-CHROMIUM, DSN_ENV = "/usr/bin/chromium", "SEALWATCH_SCREENSHOTS_DSN"
+DSN_ENV = "SEALWATCH_SCREENSHOTS_DSN"
 COLOURS = 216
 LINES = ("#ffffff", "#17242d", "#12324a", "#56b4e9", "#e69f00", "#f0e442", "#009e73", "#00664f", "#a13d00", "#00558f",
          "#4b5b66", "#cdd6dc", "#fef7e6", "#fdf0d2", "#e3f1fb", "#d55e00", "#0072b2")  # fmt: skip
@@ -50,7 +51,7 @@ def main(folder: str) -> None:
     """Take all pictures."""
     demo = open_demo(folder)
     with served(demo) as (desk, subjects), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = launch(playwright)
         try:
             desktop(browser, desk, subjects)
             telephone(browser, desk, subjects["small"])

@@ -17,11 +17,12 @@ import pandas as pd
 import yaml
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from builders.chromium import launch
 from builders.demo import Demo, link_checkout, open_demo
 from builders.ports import free_port
 from builders.review_desk import Desk
 from builders.review_project import session
-from builders.screenshots import CHROMIUM, open_polygon, save, served, write
+from builders.screenshots import open_polygon, save, served, write
 from sealwatch.errors import ServiceError
 from sealwatch.publish.enrich import enrich
 from sealwatch.publish.reader import make_reader
@@ -40,7 +41,7 @@ def main(folder: str) -> None:
     demo = open_demo(folder)
     polygon, port = subject(demo), free_port()
     with served(demo) as (desk, _), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = launch(playwright)
         try:
             report(browser, demo, polygon["event_id"])
             review(browser, desk, polygon["polygon_id"])

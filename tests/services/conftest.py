@@ -14,6 +14,7 @@ from playwright.sync_api import expect, sync_playwright
 from psycopg import sql
 from public_case import public_services
 
+from builders.chromium import launch
 from builders.ports import free_port
 from builders.review_desk import PASSWORD, Desk
 from sealwatch.publish import migrate
@@ -127,7 +128,7 @@ def page_desk(cluster, tmp_path_factory):
 def browser():
     with sync_playwright() as playwright:
         expect.set_options(timeout=15_000)
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        chromium = launch(playwright)
         yield chromium
         chromium.close()
 

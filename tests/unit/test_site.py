@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from builders import config_reference, site
+from builders.chromium import launch
 from builders.site import SiteError, anchor_of, build
 
 
@@ -16,7 +17,7 @@ def built(tmp_path_factory):
 def test_every_page_fits_a_telephone_and_asks_no_server(built):
     asked = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = launch(playwright)
         page = browser.new_page(viewport={"width": 390, "height": 844})
         page.on("request", lambda request: asked.append(request.url))
         faults = []

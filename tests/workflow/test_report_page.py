@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from builders import report_page
+from builders.chromium import launch
 from builders.demo import ROOT
 from sealwatch.report.page import write_page
 
@@ -24,7 +25,7 @@ HOSTILE = "<script>document.title='taken'</script><img src=x onerror=\"document.
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=report_page.CHROMIUM, args=["--no-sandbox"])
+        started = launch(playwright)
         yield started
         started.close()
 

@@ -192,6 +192,18 @@ def read_text(value: Any) -> str:
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 
+def root_attributes(path: str | Path) -> dict[str, Any]:
+    """Root attributes of a product, which carry its provenance: text as text, numbers as numbers.
+
+    Raises:
+        RasterError: the file is absent or is no HDF5 file.
+    """
+    with read(path) as file:
+        return {
+            key: read_text(value) if isinstance(value, bytes) else value for key, value in file.attrs.items()
+        }
+
+
 def read_labels(file: h5py.File, axis: str) -> list[str]:
     """Labels of an axis that was written from strings."""
     return read_text(file[axis].attrs["labels"]).split()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,30 @@ def read_vector(
     if missing:
         raise VectorError(f"{name} lacks field(s) {', '.join(missing)}; found {', '.join(frame.columns)}")
     return frame
+
+
+def read_vectors(
+    paths: Sequence[str | Path], layer: str, fields: Iterable[str] = (), crs: Any = None
+) -> gpd.GeoDataFrame:
+    """One layer of several files in one frame; without a feature, that of the first file.
+
+    Args:
+        paths: at least one.
+        layer: name of the layer.
+        fields: attributes it must have.
+        crs: of the frame; None takes that of the first file with a feature.
+
+    Raises:
+        VectorError: see `read_vector`.
+    """
+    import geopandas as gpd
+    import pandas as pd
+
+    fields = tuple(fields)
+    every = [read_vector(path, layer, fields) for path in paths]
+    parts = [frame for frame in every if len(frame)] or every[:1]
+    crs = crs or parts[0].crs
+    return gpd.GeoDataFrame(pd.concat([part.to_crs(crs) for part in parts], ignore_index=True), crs=crs)
 
 
 def write_geopackage(

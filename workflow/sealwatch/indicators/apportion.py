@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,25 +58,19 @@ def divide_cells(window: Window, area: BaseGeometry, regions: Sequence[BaseGeome
 
 
 Part = tuple[int, "BaseGeometry"]
+Block = tuple[int, int, int, int]
+"""First and last row, first and last column of a window, without the last."""
 
 
 def _halve(
     window: Window,
-    block: tuple[int, int, int, int],
+    block: Block,
     area: BaseGeometry,
     parts: list[Part],
     found: list[tuple[np.ndarray, int, float]],
 ) -> None:
-    from shapely.geometry import box
-
     top, bottom, left, right = block
-    size = window.cell_size_m
-    frame = box(
-        window.x_min + left * size,
-        window.y_max - bottom * size,
-        window.x_min + right * size,
-        window.y_max - top * size,
-    )
+    frame = rectangles(window, block)
     area = area.intersection(frame)
     if area.area == 0.0:
         return
@@ -86,17 +80,34 @@ def _halve(
     if area.area >= full and (not parts or parts[0][1].area >= full):
         rows, cols = np.mgrid[top:bottom, left:right]
         number = parts[0][0] if parts else NOWHERE
-        found.append(((rows * window.width + cols).ravel().astype("i8"), number, size * size))
+        found.append(((rows * window.width + cols).ravel().astype("i8"), number, window.cell_size_m**2))
     elif bottom - top == 1 and right - left == 1:
         cell = np.array([top * window.width + left], "i8")
         found.extend((cell, number, piece) for number, piece in _cut(area, parts))
     else:
-        middle_row, middle_col = (top + bottom) // 2, (left + right) // 2
-        rows = [(top, middle_row), (middle_row, bottom)] if bottom - top > 1 else [(top, bottom)]
-        cols = [(left, middle_col), (middle_col, right)] if right - left > 1 else [(left, right)]
-        for first, last in rows:
-            for begin, end in cols:
-                _halve(window, (first, last, begin, end), area, parts, found)
+        for quarter in quarters(block):
+            _halve(window, quarter, area, parts, found)
+
+
+def quarters(block: Block) -> list[Block]:
+    """The block halved both ways, as far as it has more than one row and column."""
+    top, bottom, left, right = block
+    middle_row, middle_col = (top + bottom) // 2, (left + right) // 2
+    return [
+        (first, last, begin, end)
+        for first, last in ((top, middle_row), (middle_row, bottom))
+        for begin, end in ((left, middle_col), (middle_col, right))
+        if last > first and end > begin
+    ]
+
+
+def rectangles(window: Window, block: tuple[Any, Any, Any, Any]) -> Any:
+    """The rectangle of a block of a window, or those of arrays of blocks."""
+    import shapely
+
+    top, bottom, left, right = block
+    size, x_min, y_max = window.cell_size_m, window.x_min, window.y_max
+    return shapely.box(x_min + left * size, y_max - bottom * size, x_min + right * size, y_max - top * size)
 
 
 def _cut(shape: BaseGeometry, parts: Sequence[Part]) -> list[tuple[int, float]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import VectorError
 from ..publish.geometries import polygonal
-from ..vectors import read_vector
+from ..vectors import read_vectors
 from .apportion import divide_polygons
 from .areas import EQUAL_AREA, Regions
 
@@ -42,14 +42,11 @@ def read_outlines(files: Sequence[str | Path]) -> gpd.GeoDataFrame:
     Raises:
         VectorError: a file cannot be read or lacks a field.
     """
-    import geopandas as gpd
-    import pandas as pd
+    if not files:
+        import geopandas as gpd
 
-    frames = [read_vector(path, LAYER, FIELDS)[[*FIELDS, "geometry"]].to_crs(EQUAL_AREA) for path in files]
-    frames = [frame for frame in frames if len(frame)]
-    if not frames:
         return gpd.GeoDataFrame({name: [] for name in FIELDS}, geometry=[], crs=EQUAL_AREA)
-    return gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=EQUAL_AREA)
+    return read_vectors(files, LAYER, FIELDS, EQUAL_AREA)[[*FIELDS, "geometry"]]
 
 
 def count_outlines(frame: gpd.GeoDataFrame, regions: Regions | None, halves: Sequence[str]) -> Outlined:

@@ -11,7 +11,7 @@ import numpy as np
 from ..change.persistence import NOT_OBSERVED
 from ..grid import Window
 from ..publish.geometries import polygonal
-from .apportion import NOWHERE, divide_polygons
+from .apportion import NOWHERE, Block, divide_polygons, quarters, rectangles
 from .areas import EQUAL_AREA, ellipsoid_per_plane
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def areas_in_cells(window: Window, shapes: np.ndarray) -> tuple[np.ndarray, np.n
 
 def _halve(
     window: Window,
-    block: tuple[int, int, int, int],
+    block: Block,
     shapes: np.ndarray,
     found: list[tuple[np.ndarray, np.ndarray]],
 ) -> None:
@@ -151,7 +151,7 @@ def _halve(
     import shapely
 
     top, bottom, left, right = block
-    frame = _boxes(window, np.array([top]), np.array([bottom]), np.array([left]), np.array([right]))[0]
+    frame = rectangles(window, block)
     shapes = shapes[shapely.intersects(shapes, frame)]
     across = ~shapely.contains_properly(frame, shapes)
     shapes[across] = shapely.intersection(shapes[across], frame)
@@ -160,26 +160,12 @@ def _halve(
         return
     if bottom - top <= BLOCK_CELLS and right - left <= BLOCK_CELLS:
         rows, cols = (index.ravel() for index in np.mgrid[top:bottom, left:right])
-        squares = _boxes(window, rows, rows + 1, cols, cols + 1)
+        squares = rectangles(window, (rows, rows + 1, cols, cols + 1))
         whole = shapely.union_all(shapes)
         shapely.prepare(whole)
         under = shapely.intersects(whole, squares)
         rows, cols, squares = rows[under], cols[under], squares[under]
         found.append((rows * window.width + cols, shapely.area(shapely.intersection(squares, whole))))
         return
-    middle = ((top + bottom) // 2, (left + right) // 2)
-    for first, last in ((top, middle[0]), (middle[0], bottom)):
-        for begin, end in ((left, middle[1]), (middle[1], right)):
-            if last > first and end > begin:
-                _halve(window, (first, last, begin, end), shapes, found)
-
-
-def _boxes(
-    window: Window, top: np.ndarray, bottom: np.ndarray, left: np.ndarray, right: np.ndarray
-) -> np.ndarray:
-    """Rectangles of rows and columns of a window."""
-    import shapely
-
-    size = window.cell_size_m
-    x_min, y_max = window.x_min, window.y_max
-    return shapely.box(x_min + left * size, y_max - bottom * size, x_min + right * size, y_max - top * size)
+    for quarter in quarters(block):
+        _halve(window, quarter, shapes, found)

@@ -65,8 +65,7 @@ class Products:
         path = self.find(name)
         if path is None:
             return None
-        with hdf5.read(path) as file:
-            found = {key: _decoded(value) for key, value in file.attrs.items()}
+        found = {key: _decoded(value) for key, value in hdf5.root_attributes(path).items()}
         self.steps.setdefault(str(found["step"]), set()).add(
             (int(found["step_baseline"]), str(found["software"]))
         )
@@ -95,7 +94,4 @@ class Products:
 
 def _decoded(value: Any) -> Any:
     """An attribute as the writer was given it."""
-    if not isinstance(value, bytes):
-        return value
-    text = hdf5.read_text(value)
-    return json.loads(text) if text[:1] in ("{", "[") else text
+    return json.loads(value) if isinstance(value, str) and value[:1] in ("{", "[") else value

@@ -14,7 +14,7 @@ from ..change.plot import event_transition, transition_svg
 from ..change.series import MapSeries
 from ..composites.maps import NO_CLASS
 from ..keys import LAND_COVER_CLASSES, half_span, sheet_key
-from ..vectors import read_vector
+from ..vectors import read_vectors
 from .chosen import Period, choose_events, name_of, why_confirmed
 from .event_figures import Drawing, Figure, Flight, figures_of
 from .pictures import Frame
@@ -62,14 +62,8 @@ class ShownEvent:
 
 def read_outlines(paths: Sequence[str | Path]) -> gpd.GeoDataFrame | None:
     """All outlines in one frame, in the CRS of the first file; None where there is none."""
-    import geopandas as gpd
-    import pandas as pd
-
-    parts = [frame for path in paths if len(frame := read_vector(path, "newly_sealed"))]
-    if not parts:
-        return None
-    crs = parts[0].crs
-    return gpd.GeoDataFrame(pd.concat([part.to_crs(crs) for part in parts], ignore_index=True), crs=crs)
+    frame = read_vectors(paths, "newly_sealed") if paths else ()
+    return frame if len(frame) else None
 
 
 def shown_events(

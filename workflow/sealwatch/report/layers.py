@@ -46,7 +46,7 @@ def layers(products: Products) -> list[Layer]:
 
 
 def _layer(about: str, paths: Sequence[str | Path]) -> Layer:
-    every = [attributes_of(path) for path in paths]
+    every = [hdf5.root_attributes(path) for path in paths]
     inputs = [json.loads(found.get("inputs", "{}")) for found in every]
     models = _distinct(each["model"] for each in inputs if "model" in each)
     models += _distinct(found["model_digest"] for found in every if "model_digest" in found)
@@ -59,15 +59,6 @@ def _layer(about: str, paths: Sequence[str | Path]) -> Layer:
         sum(len(each) for each in inputs),
         [("model", digest) for digest in models],
     )
-
-
-def attributes_of(path: str | Path) -> dict[str, Any]:
-    """Root attributes of an HDF5 product: text as text, numbers as numbers."""
-    with hdf5.read(path) as file:
-        return {
-            key: hdf5.read_text(value) if isinstance(value, bytes) else value
-            for key, value in file.attrs.items()
-        }
 
 
 def settings_rows(settings: Mapping[str, Any]) -> tuple[list[tuple[str, str]], str]:

@@ -12,7 +12,7 @@ from .. import hdf5
 from ..files import atomic_path
 from ..grid import PIXEL_SIZE_M, Window
 from ..sentinel2.area import read_zone_grid
-from ..vectors import read_vector
+from ..vectors import read_vector, read_vectors
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -111,14 +111,10 @@ def draw_overview(
 
 
 def _draw_outlines(axes: Axes, outlines: Sequence[str | Path], epsg: int) -> list[Line2D]:
-    import geopandas as gpd
-    import pandas as pd
     from matplotlib.lines import Line2D
 
-    parts = [part for path in outlines if len(part := read_vector(path, "newly_sealed").to_crs(epsg))]
-    if not parts:
+    if not outlines or not len(polygons := read_vectors(outlines, "newly_sealed", crs=epsg)):
         return []
-    polygons = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=epsg)
     polygons.plot(ax=axes, facecolor="#FFE100", edgecolor="#FFE100", linewidth=0.4)
     return [Line2D([], [], color="#FFE100", lw=5, label=f"newly sealed, orthophoto ({len(polygons)})")]
 

@@ -12,7 +12,7 @@ from .. import __version__
 from ..files import write_text
 from ..grid import PIXEL_SIZE_M
 from ..orthophoto.sheets import INDEX_FIELDS, INDEX_LAYER
-from ..vectors import read_vector
+from ..vectors import read_vector, read_vectors
 from .chosen import RULE, name_of
 from .country import country_map
 from .event_figures import SEGMENT_COLOURS, SEGMENT_NAMES
@@ -89,8 +89,8 @@ def contents(products: Products, facts: Facts, folder: Path) -> dict[str, Any]:
         facts: configuration, inventory and database.
         folder: of the page, to which links are relative.
     """
-    events = _together(products.events, "events", facts.srid)
-    alerts = _together(products.events, "alerts", facts.srid)
+    events = read_vectors(products.events, "events", crs=facts.srid)
+    alerts = read_vectors(products.events, "alerts", crs=facts.srid)
     outlines = read_outlines(products.outlines)
     sheets = read_vector(products.sheets, INDEX_LAYER, INDEX_FIELDS[:3]).to_crs(facts.srid)
     shown = shown_events(events, outlines, sheets, products, facts)
@@ -138,14 +138,6 @@ def contents(products: Products, facts: Facts, folder: Path) -> dict[str, Any]:
         "cell_m": int(facts.settings["grid"]["patch_stride"] * PIXEL_SIZE_M),
         "links": _links(products, folder),
     }
-
-
-def _together(paths: Sequence[str | Path], layer: str, srid: int) -> gpd.GeoDataFrame:
-    import geopandas as gpd
-    import pandas as pd
-
-    parts = [read_vector(path, layer).to_crs(srid) for path in paths]
-    return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=srid)
 
 
 def _changes(events: gpd.GeoDataFrame, numbers: Mapping[str, int]) -> list[Change]:
