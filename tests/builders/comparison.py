@@ -90,7 +90,7 @@ def compare(world: Path, results: Path, wfs_url: str) -> dict[str, Any]:
     truth = json.loads((world / "truth.json").read_text(encoding="utf-8"))
     figures = json.loads((results / "report/summary.json").read_text(encoding="utf-8"))
     events = gpd.read_file(results / f"change/{truth['epsg']}.gpkg", layer="events")
-    published = gpd.read_file(f"WFS:{wfs_url}")
+    published = gpd.read_file(f"WFS:{wfs_url}", layer="sealwatch:newly_sealed")
     figures["published_features"] = len(published)
     figures |= compare_cells(events, truth)
     figures |= compare_alerts(gpd.read_file(results / f"change/{truth['epsg']}.gpkg", layer="alerts"), truth)
