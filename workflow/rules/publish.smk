@@ -138,7 +138,7 @@ rule qgis_project:
     benchmark:
         result("benchmarks/publish/qgis_project.tsv")
     conda:
-        "../../envs/base.yaml"
+        "../../envs/report.yaml"
     resources:
         mem_mb=grows(2000),
         runtime=grows(20),
