@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from databases import new_database
 from desk_case import fill
 from page_case import desk_for_the_page
 from playwright.sync_api import expect, sync_playwright
@@ -42,10 +43,9 @@ def cluster():
 def database(cluster, monkeypatch, request):
     """Configuration of an empty database of its own."""
     name = f"t{abs(hash(request.node.nodeid)):x}"
-    with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template").format(sql.Identifier(name)))
-    monkeypatch.setenv("SEALWATCH_TEST_DSN", cluster.dsn(name))
-    yield {"dsn_env": "SEALWATCH_TEST_DSN", "schema": "sealwatch", "srid": SRID, "dsn": cluster.dsn(name)}
+    dsn = new_database(cluster, name)
+    monkeypatch.setenv("SEALWATCH_TEST_DSN", dsn)
+    yield {"dsn_env": "SEALWATCH_TEST_DSN", "schema": "sealwatch", "srid": SRID, "dsn": dsn}
     with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -97,15 +97,12 @@ def serve(tmp_path, services, database):
 @pytest.fixture(scope="session")
 def desk(cluster, tmp_path_factory):
     """The review desk with outlines of two sheets, accounts, images and a plot; one for all tests."""
-    name = f"desk{free_port()}"
     database = {
         "dsn_env": "SEALWATCH_DESK_TEST_DSN",
         "schema": "sealwatch",
         "srid": SRID,
-        "dsn": cluster.dsn(name),
+        "dsn": new_database(cluster, f"desk{free_port()}"),
     }
-    with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template").format(sql.Identifier(name)))
     os.environ[database["dsn_env"]] = database["dsn"]
     started = Desk(tmp_path_factory.mktemp("desk"), free_port(), database)
     try:

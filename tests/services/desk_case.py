@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from databases import RULES
 from outline_files import outlines, registry, write
 from rasterio.transform import from_origin
 
@@ -15,7 +16,6 @@ from sealwatch.publish.enrich import enrich
 from sealwatch.publish.load import load
 from sealwatch.publish.registries import load_registries
 
-RULES = {"area_change_share": 0.1, "four_eyes": False}
 PEOPLE = {"rea": "reader", "ana": "reviewer", "bor": "reviewer", "pia": "publisher"}
 SHEETS = {"A1": 40, "B2": 20}
 PLOT = "32633-0-7-2022H1"

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import psycopg
 import rasterio
 import shapely
+from databases import RULES, new_database
 from desk_case import PEOPLE
 from outline_files import EPSG, outlines, write
 from playwright.sync_api import Page, expect
-from psycopg import sql
 from rasterio.transform import from_origin
 
 from builders.ports import free_port
@@ -25,7 +24,6 @@ from sealwatch.publish.load import load
 from sealwatch.publish.registries import load_registries
 from sealwatch.publish.review import decide, history
 
-RULES = {"area_change_share": 0.1, "four_eyes": False}
 WEST, SOUTH, SIDE_M, STEP_M = 460_000.0, 5_100_000.0, 60.0, 80.0
 SHEETS = {"A0": 5, "B1": 12, "C1": 2}
 """Polygons by sheet: A0 is worked through in order, B1 polygon by polygon, C1 comes back for review."""
@@ -39,9 +37,7 @@ def desk_for_the_page(cluster, folder: Path) -> Iterator[Desk]:
     """The desk's process on a database of its own, filled."""
     port = free_port()
     name, variable = f"page{port}", "SEALWATCH_PAGE_TEST_DSN"
-    database = {"dsn_env": variable, "schema": "sealwatch", "srid": 3794, "dsn": cluster.dsn(name)}
-    with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template").format(sql.Identifier(name)))
+    database = {"dsn_env": variable, "schema": "sealwatch", "srid": 3794, "dsn": new_database(cluster, name)}
     os.environ[variable] = database["dsn"]
     desk = Desk(folder, port, database)
     try:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-import psycopg
+from databases import new_database
 from outline_files import outlines, write
-from psycopg import sql
 
 from builders.ports import free_port
 from builders.releases import publish_rows
@@ -74,9 +73,7 @@ def public_services(cluster, name: str, counts: list[int], tolerances=(5, 20)):
         "srid": SRID,
         "generalise_m": list(tolerances),
     }
-    with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template").format(sql.Identifier(name)))
-    os.environ[settings["dsn_env"]] = cluster.dsn(name)
+    os.environ[settings["dsn_env"]] = dsn = new_database(cluster, name)
     port = free_port()
     config = {
         "services": {"port": port, "ogc_api_port": free_port(), "dsn_env": f"READER_{name.upper()}"},
@@ -87,7 +84,7 @@ def public_services(cluster, name: str, counts: list[int], tolerances=(5, 20)):
         publish_rows(settings, count)
     secrets(settings, folder)
     # The server lets the account in without it; it stands for the password that must not show up anywhere.
-    dsn = make_reader(cluster.dsn(name), name) + " password=CANARYpassword"
+    dsn = make_reader(dsn, name) + " password=CANARYpassword"
     web = folder / "web"
     start(web, [folder / "config.yaml"], {config["services"]["dsn_env"]: dsn})
     try:

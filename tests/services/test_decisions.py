@@ -8,6 +8,7 @@ import pandas as pd
 import psycopg
 import pytest
 import shapely
+from databases import RULES, rows
 from outline_files import outlines, registry, write
 
 from sealwatch.publish import migrate
@@ -23,12 +24,6 @@ STALE = (
     "WHERE (v.*)::text IS DISTINCT FROM (n.*)::text"
 )
 TALLIED = "SELECT due, state, sum(polygons) FROM verdict_tally GROUP BY 1, 2 HAVING sum(polygons) <> 0 ORDER BY 1, 2"
-RULES = {"area_change_share": 0.1, "four_eyes": False}
-
-
-def rows(database, query, *values):
-    with connect(database) as connection:
-        return connection.execute(query, values or None).fetchall()
 
 
 def resized(frame, index, share):

@@ -4,20 +4,15 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from databases import rows
 from outline_files import EPSG, outlines, squares, write
 
 from sealwatch.errors import VectorError
-from sealwatch.publish.database import connect
 from sealwatch.publish.enrich import enrich
 from sealwatch.publish.load import load
 from sealwatch.publish.registries import load_registries
 
 NAMES = np.array(["forest", "meadow", "vineyard"])
-
-
-def rows(database, query):
-    with connect(database) as connection:
-        return connection.execute(query).fetchall()
 
 
 @pytest.fixture

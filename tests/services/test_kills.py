@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import psycopg
 import pytest
+from databases import RULES, rows
 from outline_files import outlines, registry, write
 
 from builders.ports import free_port
@@ -28,8 +29,6 @@ KILLS = 20
 STAGES = ("load", "enrich", "review", "release")
 WHOLE = (120, 90)
 """Polygons of sheet A1 in even and odd turns."""
-
-RULES = {"area_change_share": 0.1, "four_eyes": False}
 
 
 @pytest.fixture
@@ -114,11 +113,6 @@ class Work:
                 getattr(self, stage)()
         except DatabaseError:
             pass
-
-
-def rows(settings, query, *values):
-    with connect(settings) as connection:
-        return connection.execute(query, values or None).fetchall()
 
 
 def inspect(work, settings):

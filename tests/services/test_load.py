@@ -5,6 +5,7 @@ import json
 import geopandas as gpd
 import numpy as np
 import pytest
+from databases import rows
 from outline_files import outlines, registry, write
 
 from sealwatch.errors import ConfigError, DatabaseError, VectorError
@@ -14,11 +15,6 @@ from sealwatch.publish.load import load
 from sealwatch.publish.migrate import migrate
 from sealwatch.publish.registries import load_registries
 from sealwatch.publish.review import decide, history, queue
-
-
-def rows(database, query):
-    with connect(database) as connection:
-        return connection.execute(query).fetchall()
 
 
 def test_loading_twice_changes_nothing(database, tmp_path):

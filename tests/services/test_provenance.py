@@ -5,6 +5,7 @@ import json
 import psycopg
 import pytest
 import yaml
+from databases import account
 from outline_files import outlines, registry, write
 
 from sealwatch import settings
@@ -138,17 +139,11 @@ def test_command_line_tells_no_secret_where_the_database_is_away(
         trace(polygon, config)
 
 
-def test_reviewers_may_ask_and_the_public_may_not(database, cluster, frame, config, monkeypatch):
-    with psycopg.connect(database["dsn"], autocommit=True) as connection:
-        for account, role in (("prov_ana", "sealwatch_reviewer"), ("prov_rea", "sealwatch_reader")):
-            connection.execute(f"DROP ROLE IF EXISTS {account}")
-            connection.execute(f"CREATE ROLE {account} LOGIN IN ROLE {role}")
-    try:
-        monkeypatch.setenv(database["dsn_env"], database["dsn"].replace("postgres@", "prov_ana@"))
+def test_reviewers_may_ask_and_the_public_may_not(database, frame, config, monkeypatch):
+    with account(database, "ana", "reviewer") as dsn:
+        monkeypatch.setenv(database["dsn_env"], dsn)
         assert trace(frame["polygon_id"][0], config)["polygons"]
-        monkeypatch.setenv(database["dsn_env"], database["dsn"].replace("postgres@", "prov_rea@"))
+    with account(database, "rea", "reader") as dsn:
+        monkeypatch.setenv(database["dsn_env"], dsn)
         with pytest.raises(DatabaseError):
             trace(frame["polygon_id"][0], config)
-    finally:
-        with psycopg.connect(database["dsn"], autocommit=True) as connection:
-            connection.execute("DROP ROLE prov_ana, prov_rea")

@@ -4,9 +4,9 @@ import json
 
 import geopandas as gpd
 import numpy as np
-import psycopg
 import pytest
 import rasterio
+from databases import RULES, account
 from outline_files import EPSG, outlines, registry, write
 from rasterio.transform import from_origin
 
@@ -19,7 +19,6 @@ from sealwatch.publish.qgis.project import write_project
 from sealwatch.publish.registries import load_registries
 from sealwatch.publish.review import decide, history
 
-RULES = {"area_change_share": 0.1, "four_eyes": False}
 HALVES = [f"{year}H{half}" for year in (2021, 2022, 2023) for half in (1, 2)]
 COLOURS = {"sentinel2_before": 60, "sentinel2_after": 100, "orthophoto_before": 150, "orthophoto_after": 220}
 WEST, NORTH = 460_000, 5_110_000
@@ -107,15 +106,8 @@ def review(database, tmp_path, results):
     reload(frame)
     load_registries({"cadastre": registry(tmp_path, "cadastre", 4)}, tmp_path / "registries.json", database)
     enrich(tmp_path / "enrich.json", database)
-    with psycopg.connect(database["dsn"], autocommit=True) as owner:
-        owner.execute("CREATE ROLE ana LOGIN IN ROLE sealwatch_reviewer")
-        yield (
-            database["dsn"].replace("postgres@", "ana@"),
-            sorted(frame.polygon_id),
-            lambda: reload(frame.assign(start_half="2021H2")),
-        )
-        owner.execute("DROP OWNED BY ana CASCADE")
-        owner.execute("DROP ROLE ana")
+    with account(database, "ana", "reviewer") as dsn:
+        yield dsn, sorted(frame.polygon_id), lambda: reload(frame.assign(start_half="2021H2"))
 
 
 def test_the_project_opens_with_every_layer_and_reviewers_decide_in_it(review, database, results, tmp_path):

@@ -5,13 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from databases import RULES, account
 from outline_files import outlines, write
 from psycopg import errors
 
 from sealwatch.publish.load import load
 from sealwatch.publish.review import decide, history
-
-RULES = {"area_change_share": 0.1, "four_eyes": False}
 
 
 @pytest.fixture
@@ -23,13 +22,9 @@ def form(database, tmp_path):
         load([write(changed, tmp_path, "A1", 2024)], tmp_path / "load.json", database, RULES)
 
     reload(frame)
-    with psycopg.connect(database["dsn"], autocommit=True) as owner:
-        owner.execute("CREATE ROLE ana LOGIN IN ROLE sealwatch_reviewer")
-        with psycopg.connect(database["dsn"].replace("postgres@", "ana@"), autocommit=True) as connection:
-            connection.execute("SET search_path = sealwatch, public")
-            yield connection, sorted(frame["polygon_id"]), lambda: reload(frame.assign(start_half="2021H2"))
-        owner.execute("DROP OWNED BY ana CASCADE")
-        owner.execute("DROP ROLE ana")
+    with account(database, "ana", "reviewer") as dsn, psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("SET search_path = sealwatch, public")
+        yield connection, sorted(frame["polygon_id"]), lambda: reload(frame.assign(start_half="2021H2"))
 
 
 def edit(connection, polygon, changes, version=None):

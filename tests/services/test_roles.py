@@ -1,9 +1,11 @@
 """What the roles of the database may and may not do, as accounts that are signed in."""
 
+from contextlib import ExitStack
+
 import psycopg
 import pytest
+from databases import RULES, account
 from outline_files import outlines, registry, write
-from psycopg import sql
 
 from sealwatch.errors import DatabaseError
 from sealwatch.publish.enrich import enrich
@@ -12,7 +14,6 @@ from sealwatch.publish.registries import load_registries
 from sealwatch.publish.release import make_release
 from sealwatch.publish.review import decide, history, queue
 
-RULES = {"area_change_share": 0.1, "four_eyes": False}
 SECRET = ("polygon", "polygon_version", "review", "verdict", "verdict_now", "standing", "re_review", "release",
           "release_polygon", "registry", "registry_distance", "registry_polygon", "review_rule", "enrichment",
           "polygon_generalised", "review_form", "registry_shape", "release_generalised", "schema_version",
@@ -37,27 +38,16 @@ def signed_in(database, monkeypatch, tmp_path):
     names = sorted(frame["polygon_id"])
     decide(database, names[:1], "accepted", "dora")
     make_release(database, tmp_path / "release")
-    made = []
+    with ExitStack() as made:
 
-    def sign_in(account, ending):
-        with psycopg.connect(database["dsn"], autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("CREATE ROLE {} LOGIN IN ROLE {}").format(
-                    sql.Identifier(account), sql.Identifier(f"sealwatch_{ending}")
-                )
-            )
-        made.append(account)
-        dsn = database["dsn"].replace("postgres@", f"{account}@")
-        monkeypatch.setenv("SEALWATCH_TEST_DSN", dsn)
-        connection = psycopg.connect(dsn, autocommit=True)
-        connection.execute("SET search_path = sealwatch, public")
-        return connection, names
+        def sign_in(name, ending):
+            dsn = made.enter_context(account(database, name, ending))
+            monkeypatch.setenv("SEALWATCH_TEST_DSN", dsn)
+            connection = made.enter_context(psycopg.connect(dsn, autocommit=True))
+            connection.execute("SET search_path = sealwatch, public")
+            return connection, names
 
-    yield sign_in
-    with psycopg.connect(database["dsn"], autocommit=True) as connection:
-        for account in made:
-            connection.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(sql.Identifier(account)))
-            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(account)))
+        yield sign_in
 
 
 def refused(connection, statement):

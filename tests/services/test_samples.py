@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import geopandas as gpd
 import psycopg
 import pyogrio
 import pytest
+from databases import account
 from desk_case import image
 from psycopg import errors
 
@@ -56,22 +58,15 @@ def drawn(database, zone):
 @pytest.fixture
 def sign_in(database):
     """Function that gives a connection of a new account of a role."""
-    made = []
+    with ExitStack() as made:
 
-    def open_as(account, ending):
-        with psycopg.connect(database["dsn"], autocommit=True) as owner:
-            owner.execute(f"CREATE ROLE {account} LOGIN IN ROLE sealwatch_{ending}")
-        connection = psycopg.connect(database["dsn"].replace("postgres@", f"{account}@"), autocommit=True)
-        made.append((account, connection))
-        connection.execute("SET search_path = sealwatch, public")
-        return connection
+        def open_as(name, ending):
+            dsn = made.enter_context(account(database, name, ending))
+            connection = made.enter_context(psycopg.connect(dsn, autocommit=True))
+            connection.execute("SET search_path = sealwatch, public")
+            return connection
 
-    yield open_as
-    with psycopg.connect(database["dsn"], autocommit=True) as owner:
-        for account, connection in made:
-            connection.close()
-            owner.execute(f"DROP OWNED BY {account} CASCADE")
-            owner.execute(f"DROP ROLE {account}")
+        yield open_as
 
 
 def label(connection, unit, value, reviewer, sample="first", half=""):
