@@ -33,7 +33,7 @@ class Network:
 
     Attributes:
         checkpoint: of the trainer.
-        temperature: of its calibrated softmax, fitted on the held-out patches as in the rule `train`.
+        temperature: of its calibrated softmax, fitted on the held-out patches as in rule `train_classifier`.
         accuracy: share of held-out pure patches whose class is right.
         impervious_f1: of the same patches, impervious or not.
         held_out: number of these patches.

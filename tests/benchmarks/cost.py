@@ -95,7 +95,7 @@ def steps(counts: Counts, rates: Rates, training: bool) -> list[Step]:
     """Steps with their processor time, at a patch stride of 64."""
     note = rates.in_note
     sheet = SHEET_PX / (2250 * 3000)
-    twice = sheet * (note("sheet_end_to_end", r"prepare \S+ s wall ([\d.]+) s CPU"))
+    prepare = sheet * note("sheet_end_to_end", r"prepare \S+ s wall ([\d.]+) s CPU")
     segment = sheet * note("sheet_end_to_end", r"segment \S+ s wall ([\d.]+) s CPU")
     outline = sheet * note("sheet_end_to_end", r"outline \S+ s wall ([\d.]+) s CPU")
     patch_s = note("classify_cpu_fp32", r"CPU ([\d.]+) ms a patch") / 1000
@@ -133,7 +133,7 @@ def steps(counts: Counts, rates: Rates, training: bool) -> list[Step]:
             note("change_rule_vs_read", r"CPU ([\d.]+) s"),
             "`change_rule_vs_read`",
         ),
-        Step("`prepare_sheet`", 2 * counts.flagged, "flight", twice, "`sheet_end_to_end`"),
+        Step("`prepare_sheet`", 2 * counts.flagged, "flight", prepare, "`sheet_end_to_end`"),
         Step("`segment`", 2 * counts.flagged, "flight", segment, "`sheet_end_to_end`"),
         Step("`outline`", counts.flagged, "flagged sheet", outline, "`sheet_end_to_end`"),
         Step("all other rules", counts.changes, "run", sum(rates.other("once").values()), "[once](#rates)"),

@@ -79,6 +79,6 @@ def set_bound(config: Path, gb: float | None) -> None:
     keys = {
         "results": "results",
         "storage": {"max_acquisitions_gb": gb},
-        "sentinel2": {"bands": []},
-    }  # 30 MB until one is measured
+        "sentinel2": {"bands": []},  # a scene counts 30 MB until one is measured
+    }
     config.write_text(yaml.safe_dump(keys))

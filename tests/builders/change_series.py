@@ -56,7 +56,7 @@ def write_series(
     return [write_period(folder / f"{n}.h5", window, m) for n, m in zip(names, maps, strict=True)]
 
 
-def months_like(halves: Sequence[str], cells: Mapping[tuple[int, int], str]) -> dict[tuple[int, int], str]:
+def months_like(cells: Mapping[tuple[int, int], str]) -> dict[tuple[int, int], str]:
     """Monthly series that show in each month what the half-year shows."""
     return {cell: "".join(letter * 6 for letter in text.replace(" ", "")) for cell, text in cells.items()}
 

@@ -62,9 +62,8 @@ def finish(country: Country) -> None:
     _snakemake(country, "--touch", "--cores", "1", "--quiet", "all")
     listed, *_ = _snakemake(country, "--summary")
     rows = [Path(row.split("\t")[0]) for row in listed.splitlines()]
-    products = [
-        path for path in rows if path.is_relative_to(country.results)
-    ]  # others are Snakemake's messages
+    # Other rows are Snakemake's messages.
+    products = [path for path in rows if path.is_relative_to(country.results)]
     # The summary ends at the checkpoint, which counts as pending as long as its inputs are absent.
     for pattern in ("ortho/{}.h5", "segmentation/{}.h5", "outline/{}.gpkg", "review/{}"):
         products += [country.results / pattern.format(key) for key in country.flagged]

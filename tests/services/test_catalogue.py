@@ -166,7 +166,6 @@ def test_withdrawn_reprocessed_and_unusable_items(catalogue, site, tmp_path):
 
 
 JULY = "2021-07-01T00:00:00Z/2021-08-01"
-VM = '"33TVM"'
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ def releases_of(text: str) -> set[str]:
     return set(re.findall(r"<sealwatch:release>([^<]+)<", text))
 
 
-def expected(public, release=2) -> int:
-    return {1: 3_000, 2: 3_100}[release]
+EXPECTED = {1: 3_000, 2: 3_100}
+"""Polygons by release."""
 
 
 def items(public) -> gpd.GeoDataFrame:
@@ -39,14 +39,14 @@ def test_gdal_reads_every_layer_by_wfs_and_by_the_ogc_api(public):
     listing = subprocess.run(
         ["ogrinfo", "-so", f"WFS:{public.wfs}", LAYER], capture_output=True, text=True, check=True
     ).stdout
-    assert f"Feature Count: {expected(public)}" in listing
+    assert f"Feature Count: {EXPECTED[2]}" in listing
     for name in NAMES:
         assert re.search(rf"^{name}: (String|Real|Integer)", listing, re.MULTILINE), name
     assert re.search(r"^area_m2: Real", listing, re.MULTILINE)
     listing = subprocess.run(
         ["ogrinfo", "-so", f"OAPIF:{public.ogc}", "newly_sealed"], capture_output=True, text=True, check=True
     ).stdout
-    assert f"Feature Count: {expected(public)}" in listing
+    assert f"Feature Count: {EXPECTED[2]}" in listing
     listing = subprocess.run(
         ["ogrinfo", f"WFS:{public.wfs}"], capture_output=True, text=True, check=True
     ).stdout
@@ -61,13 +61,13 @@ def test_geopandas_reads_all_attributes_in_pages(public, monkeypatch):
     monkeypatch.setenv("OGR_WFS_PAGE_SIZE", "700")
     for layer, release in ((LAYER, 2), (f"{LAYER}_1", 1)):
         frame = gpd.read_file(f"WFS:{public.wfs}", layer=layer)
-        assert frame["polygon_id"].nunique() == len(frame) == expected(public, release)
+        assert frame["polygon_id"].nunique() == len(frame) == EXPECTED[release]
         assert set(NAMES) <= set(frame.columns)
         assert set(frame["release"]) == {release}
         assert frame.crs.to_epsg() == 3794
         assert frame.area.between(399, 500).all()
     frame = items(public)
-    assert len(frame) == expected(public)
+    assert len(frame) == EXPECTED[2]
     assert set(NAMES) <= set(frame.columns)
 
 
@@ -77,10 +77,10 @@ def test_owslib_reads_pages(public, version):
     assert LAYER in service.contents
     assert set(service.get_schema(LAYER)["properties"]) == set(NAMES)
     found = []
-    for start in range(0, expected(public), 1_000):
+    for start in range(0, EXPECTED[2], 1_000):
         answer = service.getfeature(typename=[LAYER], maxfeatures=1_000, startindex=start)
         found += ids_of(answer.read().decode())
-    assert len(found) == len(set(found)) == expected(public)
+    assert len(found) == len(set(found)) == EXPECTED[2]
 
 
 def test_qgis_reads_all_features_and_attributes(public):
@@ -94,7 +94,7 @@ def test_qgis_reads_all_features_and_attributes(public):
     assert seen["valid"]
     assert seen["crs"] == "EPSG:3794"
     assert seen["fields"] == NAMES
-    assert len({row[0] for row in seen["rows"]}) == len(seen["rows"]) == expected(public)
+    assert len({row[0] for row in seen["rows"]}) == len(seen["rows"]) == EXPECTED[2]
     assert {row[NAMES.index("release")] for row in seen["rows"]} == {"2"}
     assert all(399 < area < 501 for area in seen["areas"])
 
@@ -229,7 +229,7 @@ def test_every_reading_stays_on_the_release_it_began_with(public):
         ids += ids_of(text)
         seen |= releases_of(text)
     assert seen == {str(number - 1)}
-    assert len(ids) == len(set(ids)) == len(counted) == len(set(counted)) == expected(public)
+    assert len(ids) == len(set(ids)) == len(counted) == len(set(counted)) == EXPECTED[2]
 
     linked = [feature["id"] for feature in page["features"]]
     while following := [link["href"] for link in page["links"] if link["rel"] == "next"]:

@@ -43,7 +43,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def layers(folder):
     halves = write_series(folder / "half", ZONE, HALVES, SERIES)
-    months = months_like(HALVES, SERIES)
+    months = months_like(SERIES)
     months[0, 1] = "AAAAAA AAAAAA AAAIII IIIIAA AAAAAA AAAAAA AAAAAA AAAAAA"
     months[0, 3] = "F" * 41 + "I.IIIII"
     return detect(folder, halves, write_series(folder / "month", ZONE, month_names(HALVES), months))
