@@ -1,11 +1,7 @@
-"""One more year of orthophotos for a finished demo world, to see what a new flight costs.
-
-python -m builders.extra_flight FOLDER
-"""
+"""One more year of orthophotos for a finished demo world, to see what a new flight costs."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,11 +31,10 @@ _YARD_M = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """Keys of the two orthophotos, and what was built on the first since the flight before."""
+    """Keys of the two orthophotos."""
 
     changed: str
     unchanged: str
-    built: Polygon
 
 
 def add_flight(folder: str | Path) -> Flight:
@@ -73,7 +68,7 @@ def add_flight(folder: str | Path) -> Flight:
     write_layer(gpd.GeoDataFrame(pd.concat([before, listed], ignore_index=True), crs=EPSG), index, "sheets")
     truth = gpd.GeoDataFrame({"sheet": [CHANGED]}, geometry=[built], crs=EPSG)
     write_layer(truth, folder / "truth.gpkg", f"newly_sealed_{YEAR}")
-    return Flight(f"{CHANGED}_{YEAR}", f"{UNCHANGED}_{YEAR}", built)
+    return Flight(f"{CHANGED}_{YEAR}", f"{UNCHANGED}_{YEAR}")
 
 
 def _build(image: NDArray[np.uint8], free: NDArray[np.bool_], seed: int) -> tuple[int, int]:
@@ -89,15 +84,3 @@ def _build(image: NDArray[np.uint8], free: NDArray[np.bool_], seed: int) -> tupl
     colour = np.array(MATERIALS["concrete"].summer)[:, None, None]
     image[:, row : row + edge, col : col + edge] = np.clip(colour + grain, 1, 255)
     return row, col
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description="Add one flight to a demo world.")
-    parser.add_argument("folder", type=Path)
-    flight = add_flight(parser.parse_args().folder)
-    print(flight.changed, flight.unchanged)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,7 @@
-"""One more Sentinel-2 scene for a finished demo world, to see what a new scene costs.
-
-python -m builders.extra_scene FOLDER --date 2024-06-18 --tile 33TVM
-"""
+"""One more Sentinel-2 scene for a finished demo world, to see what a new scene costs."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -21,7 +17,7 @@ DATE = "2024-06-18"
 
 def add_scene(
     folder: str | Path,
-    base_url: str | None = None,
+    base_url: str,
     date: str = DATE,
     tile: str = "33TVM",
     platform: str = "S2B",
@@ -30,7 +26,7 @@ def add_scene(
 
     Args:
         folder: a world made by `build_world`.
-        base_url: address of its assets; None takes the one it was built with.
+        base_url: address of its assets.
         date: day of the acquisition; call again with other days for more scenes.
         tile: one of the world's tiles.
         platform: S2A, S2B or S2C.
@@ -41,23 +37,6 @@ def add_scene(
     scene = SceneMaker(Landscape(world["seed"])).make(one)
     writer = CogWriter()
     (granule,) = granules_of(one, [tile])
-    item = write_granule(granule, scene, folder, base_url or world["base_url"], writer)
+    item = write_granule(granule, scene, folder, base_url, writer)
     writer.close()
     return item
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description="Add one scene to a demo world.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--base-url", help="address of the assets; default: the one of the world")
-    parser.add_argument("--date", default=DATE)
-    parser.add_argument("--tile", default="33TVM")
-    parser.add_argument("--platform", default="S2B")
-    arguments = parser.parse_args()
-    item = add_scene(arguments.folder, arguments.base_url, arguments.date, arguments.tile, arguments.platform)
-    print(item["id"])
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,5 @@
 """A staged world of real pixels: monthly series, EuroSAT patches inserted at known months, aerial photos.
 
-    python -m builders.real_world FOLDER --base-url http://127.0.0.1:18401/assets --data DATA
-
 Same folder layout as `builders.world`, but on a small area and one tile. What is real and what is staged:
 
 - Background: two real Level-2A monthly series of Belgium, mirrored to fill the area and repeated by calendar
@@ -17,7 +15,6 @@ Same folder layout as `builders.world`, but on a small area and one tile. What i
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import os
@@ -215,17 +212,3 @@ def build_real_world(folder: str | Path, base_url: str, data: str | Path) -> Non
 def _cell_centre(row: int, col: int) -> tuple[float, float]:
     size = CELLS.cell_size_m
     return CELLS.x_min + (col + 0.5) * size, CELLS.y_max - (row + 0.5) * size
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description="Build the staged world of real pixels.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--base-url", required=True, help="address at which FOLDER/assets will be served")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the real data sets")
-    arguments = parser.parse_args()
-    build_real_world(arguments.folder, arguments.base_url, arguments.data)
-
-
-if __name__ == "__main__":
-    main()

@@ -110,9 +110,8 @@ def layers_of(graph: nx.DiGraph) -> list[list[Any]]:
         rows.update({place: place[2] for place in chain[1:-1]})
         nx.add_path(chains, chain)
     layers = [[n for n in chains if rows[n] == row] for row in range(max(rows.values()) + 1)]
-    for sweep in range(
-        12
-    ):  # each is sorted by where its neighbours in the row before stand, down and up in turn
+    # Each is sorted by where its neighbours in the row before stand, down and up in turn.
+    for sweep in range(12):
         order = layers if sweep % 2 == 0 else layers[::-1]
         near = chains.predecessors if sweep % 2 == 0 else chains.successors
         for fixed, layer in pairwise(order):

@@ -90,9 +90,8 @@ def release(browser: Browser, demo: Demo, desk: Desk, port: int) -> None:
     """What `snakemake release` says, and what it wrote."""
     for written in ("publish", "logs"):  # they are the demo's own
         (desk.folder / "results" / written).unlink()
-    enrich(
-        desk.folder / "enrich.json", {**demo.config["database"], **desk.database}
-    )  # its generalised outlines too
+    # Its generalised outlines too.
+    enrich(desk.folder / "enrich.json", {**demo.config["database"], **desk.database})
     own = desk.folder / "walkthrough.yaml"
     settings = {
         "results": str(desk.folder / "results"),

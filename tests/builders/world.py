@@ -1,7 +1,5 @@
 """The demo world: everything the pipeline reads, made by code, with known truth.
 
-    python -m builders.world FOLDER --base-url http://127.0.0.1:18401/assets
-
 Layout of the folder: `aoi.geojson`, `collection.json`, `items/*.json`, `assets/` (to be served below the
 base URL), `sheets.gpkg` and `ortho/`, `reference.gpkg`, `training_polygons.gpkg`, `registries/*.gpkg`,
 `patches/`, and, never read by the pipeline, `truth.json`, `truth.gpkg` and `world.json`.
@@ -9,7 +7,6 @@ base URL), `sheets.gpkg` and `ortho/`, `reference.gpkg`, `training_polygons.gpkg
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from pathlib import Path
@@ -142,17 +139,3 @@ def build_world(folder: str | Path, base_url: str, seed: int = SEED) -> None:
             "patches": "patches",
         },
     )
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description="Build the demo world.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--base-url", required=True, help="address at which FOLDER/assets will be served")
-    parser.add_argument("--seed", type=int, default=SEED)
-    arguments = parser.parse_args()
-    build_world(arguments.folder, arguments.base_url, arguments.seed)
-
-
-if __name__ == "__main__":
-    main()
