@@ -9,12 +9,12 @@ with logged(snakemake.log[0]):
     from sealwatch.indicators.report import Settings, Zone, write_indicators
     from sealwatch.indicators.satellite import ZoneFiles
     from sealwatch.keys import zone_of_tile
+    from sealwatch.orthophoto.sheets import read_index
     from sealwatch.report.land import read_enrichment
     from sealwatch.report.overview import draw_overview
     from sealwatch.report.page import write_page
     from sealwatch.report.sources import Facts, Products
     from sealwatch.report.summary import summarise
-    from sealwatch.vectors import read_vector
 
     files, params, made = snakemake.input, snakemake.params, snakemake.output
     outlines, scenes = files.get("outlines", []), files.get("scenes", [])
@@ -36,7 +36,7 @@ with logged(snakemake.log[0]):
         halves=params.halves,
         grids=files.grids,
         events=files.events,
-        sheets=len(read_vector(files.sheets, "sheets")),
+        sheets=len(read_index(files.sheets)),
         outlines=outlines,
         target=made.figures,
     )

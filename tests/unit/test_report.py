@@ -13,18 +13,31 @@ from PIL import Image
 from rasterio.transform import from_origin
 from shapely.geometry import box
 
+from builders.tiny_sheet import write_index
 from sealwatch import hdf5
 from sealwatch.catalogue.rejections import rejected_by_tile
 from sealwatch.files import write_json
 from sealwatch.grid import Window
 from sealwatch.report.chosen import Period, choose_events, why_confirmed
 from sealwatch.report.country import country_map
+from sealwatch.report.events import read_sheets
 from sealwatch.report.gaps import zone_gaps
 from sealwatch.report.indicator_tables import read_indicators
 from sealwatch.report.land import NOT_NAMED, land_tables
 from sealwatch.report.pictures import Frame, cut_out, cut_out_codes
 from sealwatch.report.scenes import scene_summary
 from sealwatch.settings import DEFAULTS, read_yaml, shaping
+
+
+@pytest.mark.parametrize("name", ["sheets.gpkg", "sheets.parquet"])
+def test_the_index_of_orthophotos_is_read_in_both_formats(tmp_path, name):
+    flights = [("B1", 2024, "2024-06-18", "b.tif"), ("A1", 2021, "2021-05-02", "a.tif")]
+    found = read_sheets(write_index(tmp_path / name, flights), 3794)
+    assert found[["key", "sheet", "year", "flight_date"]].to_numpy().tolist() == [
+        ["B1_2024", "B1", 2024, "2024-06-18"],
+        ["A1_2021", "A1", 2021, "2021-05-02"],
+    ]
+    assert found.crs.to_epsg() == 3794
 
 
 def events(*rows):

@@ -13,7 +13,8 @@ import numpy as np
 from ..change.plot import event_transition, transition_svg
 from ..change.series import MapSeries
 from ..composites.maps import NO_CLASS
-from ..keys import LAND_COVER_CLASSES, half_span, sheet_key
+from ..keys import LAND_COVER_CLASSES, half_span
+from ..orthophoto.sheets import read_footprints, read_index
 from ..vectors import read_vectors
 from .chosen import Period, choose_events, name_of, why_confirmed
 from .event_figures import Drawing, Figure, Flight, figures_of
@@ -66,6 +67,18 @@ def read_outlines(paths: Sequence[str | Path]) -> gpd.GeoDataFrame | None:
     return frame if len(frame) else None
 
 
+def read_sheets(index: str | Path, srid: int) -> gpd.GeoDataFrame:
+    """Footprints of an index of orthophotos in EPSG:`srid`, with `key`, `sheet`, `year` and `flight_date`.
+
+    Raises:
+        VectorError: see `read_index` and `read_footprints`.
+    """
+    rows = {row.key: row for row in read_index(index)}
+    frame = read_footprints(index).to_crs(srid)
+    fields = ("sheet", "year", "flight_date")
+    return frame.assign(**{name: [getattr(rows[key], name) for key in frame["key"]] for name in fields})
+
+
 def shown_events(
     events: gpd.GeoDataFrame,
     outlines: gpd.GeoDataFrame | None,
@@ -78,7 +91,7 @@ def shown_events(
     Args:
         events: layers `events` of all zones, in the country's CRS.
         outlines: see `read_outlines`.
-        sheets: index of the orthophotos, in the country's CRS.
+        sheets: see `read_sheets`.
         products: files of the run.
         facts: configuration and inventory.
 
@@ -127,8 +140,7 @@ def _numbered(event: ShownEvent, number: int) -> ShownEvent:
 def _flagged(sheets: gpd.GeoDataFrame, products: Products) -> gpd.GeoDataFrame:
     """Rows of the index that have pictures, with column `folder`."""
     folders = {Path(folder).name: Path(folder) for folder in products.pictures}
-    keys = [sheet_key(row.sheet, int(row.year)) for row in sheets.itertuples()]
-    found = sheets.assign(key=keys, folder=[folders.get(key) for key in keys])
+    found = sheets.assign(folder=[folders.get(key) for key in sheets["key"]])
     return found[found["folder"].notna()].reset_index(drop=True)
 
 
@@ -139,7 +151,7 @@ def _near(event: Any, flagged: gpd.GeoDataFrame, products: Products) -> list[Fli
     """
     here = flagged.iloc[flagged.sindex.query(event.geometry, predicate="intersects")]
     here = here.assign(share=here.geometry.intersection(event.geometry).area)
-    here = here[(here["share"] > 0) & (here["flight_date"].astype(str) >= half_span(event.start_half)[0])]
+    here = here[(here["share"] > 0) & (here["flight_date"] >= half_span(event.start_half)[0])]
     shown = (here.groupby("year")["share"].sum() / event.geometry.area).round(2)
     best = max(shown.index, key=lambda year: (shown[year], year), default=None)
     here = here[here["year"] == best].sort_values(["share", "key"], ascending=[False, True])

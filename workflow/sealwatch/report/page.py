@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..files import write_text
 from ..grid import PIXEL_SIZE_M
-from ..orthophoto.sheets import INDEX_FIELDS, INDEX_LAYER
 from ..vectors import read_vector, read_vectors
 from .chosen import RULE, name_of
 from .country import country_map
 from .event_figures import SEGMENT_COLOURS, SEGMENT_NAMES
-from .events import read_outlines, shown_events
+from .events import read_outlines, read_sheets, shown_events
 from .gaps import COLOURS, MISSED_COLOURS, MISSED_STEPS, STEPS, zone_gaps
 from .indicator_tables import read_indicators
 from .land import land_tables
@@ -92,7 +91,7 @@ def contents(products: Products, facts: Facts, folder: Path) -> dict[str, Any]:
     events = read_vectors(products.events, "events", crs=facts.srid)
     alerts = read_vectors(products.events, "alerts", crs=facts.srid)
     outlines = read_outlines(products.outlines)
-    sheets = read_vector(products.sheets, INDEX_LAYER, INDEX_FIELDS[:3]).to_crs(facts.srid)
+    sheets = read_sheets(products.sheets, facts.srid)
     shown = shown_events(events, outlines, sheets, products, facts)
     area = read_vector(products.area).to_crs(facts.srid)
     area = area[area.geom_type.isin(["Polygon", "MultiPolygon"])]
