@@ -22,6 +22,9 @@ GPU_RULES = {"classify", "train_forest", "segment"}
 MEMBERS = {"ingest": 9, "classify": 9, "mosaic": 8, "month": 12, "half": 2}
 """Jobs of each group before the checkpoint: 9 scenes on 8 dates in a year."""
 
+NODE_MB = 8000
+"""Memory of a node: enough for every rule, less than the members of some groups ask for together."""
+
 
 @pytest.fixture(scope="module")
 def country(tmp_path_factory):
@@ -29,7 +32,10 @@ def country(tmp_path_factory):
     made = EventfulCountry(folder / "country", Runner(), seed=0, prepare=link_for_nodes, engine="gpu")
     (made.folder / "profiles").unlink()
     shutil.copytree(ROOT / "profiles", made.folder / "profiles")
-    (made.folder / "profiles/slurm/partitions.yaml").write_text(yaml.safe_dump({"partitions": PARTITIONS}))
+    small = {name: limits | {"max_mem_mb": NODE_MB} for name, limits in PARTITIONS.items()}
+    (made.folder / "profiles/slurm/partitions.yaml").write_text(yaml.safe_dump({"partitions": small}))
+    resources = PROFILE["resources"] | {"mem_mb": NODE_MB}
+    (made.folder / "profiles/slurm/config.yaml").write_text(yaml.safe_dump(PROFILE | {"resources": resources}))
     return made
 
 
