@@ -35,7 +35,9 @@ def country(tmp_path_factory):
     small = {name: limits | {"max_mem_mb": NODE_MB} for name, limits in PARTITIONS.items()}
     (made.folder / "profiles/slurm/partitions.yaml").write_text(yaml.safe_dump({"partitions": small}))
     resources = PROFILE["resources"] | {"mem_mb": NODE_MB}
-    (made.folder / "profiles/slurm/config.yaml").write_text(yaml.safe_dump(PROFILE | {"resources": resources}))
+    (made.folder / "profiles/slurm/config.yaml").write_text(
+        yaml.safe_dump(PROFILE | {"resources": resources})
+    )
     return made
 
 
