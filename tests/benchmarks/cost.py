@@ -116,14 +116,8 @@ def steps(counts: Counts, rates: Rates, training: bool) -> list[Step]:
             "`half`",
             counts.halves,
             "half-year",
-            note(composite, "half-year of 6 months, probability" + ends),
-            f"`{composite}`",
-        ),
-        Step(
-            "`cog`",
-            counts.halves,
-            "half-year",
-            note(composite, "web copies of a half-year" + ends),
+            note(composite, "half-year of 6 months, probability" + ends)
+            + note(composite, "web copies of a half-year" + ends),
             f"`{composite}`",
         ),
         Step(
@@ -150,7 +144,7 @@ def steps(counts: Counts, rates: Rates, training: bool) -> list[Step]:
                 rates.other("eurosat_download"),
             )
         )
-    jobs = 2 * counts.scenes + counts.dates + counts.months + 2 * counts.halves + 5 * counts.flagged
+    jobs = 2 * counts.scenes + counts.dates + counts.months + counts.halves + 5 * counts.flagged
     once = len(rates.other("once")) * counts.changes
     found.append(Step("SLURM, at most", jobs + once, "job", rates.other("slurm_job"), "[slurm_job](#rates)"))
     return found
