@@ -21,6 +21,7 @@ import numpy as np
 
 from .errors import GrassError
 from .grid import Window
+from .hdf5 import FILL_VALUES
 
 if TYPE_CHECKING:
     import geopandas
@@ -34,8 +35,6 @@ TIMEOUT_S = 3600.0
 TEMPORAL_TIMEOUT_S = 300.0
 """The same for the temporal modules `t.*`, which were seen to hang; they are killed and tried again."""
 
-_NULLS = {"uint8": 255, "uint16": 0, "int32": -1, "float32": "nan"}
-
 
 class GrassSession:
     """An open mapset; made by `session`. Options are keywords: `input=`, `type_=` for `type`, and so on."""
@@ -45,7 +44,11 @@ class GrassSession:
         self._region: dict[str, str] | None = None
         self.scratch = scratch
 
-    def run(
+    def run(self, module: str, **options: Any) -> None:
+        """Run a module as `read` does and discard what it prints."""
+        self.read(module, **options)
+
+    def read(
         self,
         module: str,
         *,
@@ -55,8 +58,8 @@ class GrassSession:
         timeout_s: float | None = None,
         attempts: int | None = None,
         **options: Any,
-    ) -> None:
-        """Run a module and discard what it prints; warnings go to standard error, hence to the job's log.
+    ) -> str:
+        """Run a module and return its standard output; warnings go to standard error, hence to the job's log.
 
         Args:
             module: e.g. `r.in.gdal` or `t.register`.
@@ -72,28 +75,6 @@ class GrassSession:
         Raises:
             GrassError: the module is unknown, failed (with its own message) or did not end in time.
         """
-        self.read(
-            module,
-            flags=flags,
-            overwrite=overwrite,
-            stdin=stdin,
-            timeout_s=timeout_s,
-            attempts=attempts,
-            **options,
-        )
-
-    def read(
-        self,
-        module: str,
-        *,
-        flags: str = "",
-        overwrite: bool = False,
-        stdin: str | None = None,
-        timeout_s: float | None = None,
-        attempts: int | None = None,
-        **options: Any,
-    ) -> str:
-        """Run a module as `run` does and return what it printed on standard output."""
         if module == "g.region":
             self._region = None
         temporal = module.startswith("t.")
@@ -167,8 +148,7 @@ class GrassSession:
     def _current_region(self) -> dict[str, str]:
         """Edges, `rows` and `cols` of the computational region; asked from GRASS once after each change."""
         if self._region is None:
-            pairs = self.read_pairs("g.region", flags="g")
-            self._region = pairs
+            self._region = self.read_pairs("g.region", flags="g")
         return self._region
 
     def import_raster(
@@ -229,7 +209,7 @@ class GrassSession:
             output=name,
             rows=array.shape[0],
             cols=array.shape[1],
-            anull=_NULLS[kind],
+            anull=FILL_VALUES[kind],
             flags=flags,
             bytes=width,
             north=window["n"],
@@ -255,7 +235,7 @@ class GrassSession:
             input=name,
             output=path,
             bytes=np.dtype(dtype).itemsize,
-            null=_NULLS[dtype],
+            null=FILL_VALUES[dtype],
             overwrite=True,
         )
         return np.memmap(path, dtype=dtype, mode="r", shape=(int(pairs["rows"]), int(pairs["cols"])))
