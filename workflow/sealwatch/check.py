@@ -123,7 +123,7 @@ def check_zone(
         for item in track(composites, "composites checked"):
             checked[_label(item.path)] = _check_composite(session, window, rows, cols, item)
             session.run("g.remove", flags="f", type_="raster", pattern="*")
-        session.set_region(_window_of(window, rows, cols))
+        session.set_region(window.part(rows, cols))
         checked[_label(change)] = _check_change(session, rows, cols, [Path(p) for p in halves], change, rule)
     report = {
         "zone": zone,
@@ -158,18 +158,6 @@ def _sample(change: str | Path, window: Window, edge: int | None) -> tuple[slice
     return slice(row, min(row + edge, window.height)), slice(col, min(col + edge, window.width))
 
 
-def _window_of(window: Window, rows: slice, cols: slice) -> Window:
-    size = window.cell_size_m
-    return Window(
-        window.epsg,
-        window.x_min + cols.start * size,
-        window.y_max - rows.start * size,
-        size,
-        cols.stop - cols.start,
-        rows.stop - rows.start,
-    )
-
-
 def _widened(part: slice, reach: int, size: int) -> slice:
     return slice(max(part.start - reach, 0), min(part.stop + reach, size))
 
@@ -179,7 +167,7 @@ def _check_composite(
 ) -> int:
     reach = item.majority_px // 2
     wide = _widened(rows, reach, window.height), _widened(cols, reach, window.width)
-    session.set_region(_window_of(window, *wide))
+    session.set_region(window.part(*wide))
     inner = (
         slice(rows.start - wide[0].start, rows.stop - wide[0].start),
         slice(cols.start - wide[1].start, cols.stop - wide[1].start),

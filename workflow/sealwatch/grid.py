@@ -73,6 +73,12 @@ class Window:
             )
         return round(row), round(col)
 
+    def part(self, rows: slice, cols: slice) -> Window:
+        """The window of some rows and columns of this one; both slices have a start and a stop."""
+        size = self.cell_size_m
+        x_min, y_max = self.x_min + cols.start * size, self.y_max - rows.start * size
+        return Window(self.epsg, x_min, y_max, size, cols.stop - cols.start, rows.stop - rows.start)
+
     def refined(self, cell_size_m: float) -> Window:
         """The same extent with smaller cells that divide it exactly."""
         factor = self.cell_size_m / cell_size_m

@@ -129,8 +129,7 @@ def _parts(area: BaseGeometry, sheet: Window, margin_px: int) -> Iterator[tuple[
         top = max(0, math.floor((sheet.y_max - y_max) / size) - margin_px)
         bottom = min(sheet.height, math.ceil((sheet.y_max - y_min) / size) + margin_px)
         if right > left and bottom > top:
-            corner = sheet.x_min + left * size, sheet.y_max - top * size
-            yield polygon, Window(sheet.epsg, *corner, size, right - left, bottom - top)
+            yield polygon, sheet.part(slice(top, bottom), slice(left, right))
 
 
 def _window(segmentation: str | Path) -> Window:

@@ -11,7 +11,7 @@ import numpy as np
 from ..catalogue.records import Granule, SceneRecord
 from ..errors import RasterError
 from ..grid import Window
-from .scene_reader import BAND_SIZES_M, SceneReader, at_size, rows_of
+from .scene_reader import BAND_SIZES_M, SceneReader, at_size
 
 OFFSET_DN = -1000
 """What products of processing baseline 04.00 and later must be corrected by (ESA, Sentinel-2 products)."""
@@ -19,13 +19,7 @@ OFFSET_DN = -1000
 DARK_BANDS = ("B02", "B03", "B04", "B12")
 """Vegetation, water and shadow reflect less than 0.1 in these bands."""
 
-_GROUND_SCL = (
-    2,
-    4,
-    5,
-    6,
-    7,
-)  # dark area, vegetation, bare ground, water, unclassified: neither cloud nor snow
+_GROUND_SCL = (2, 4, 5, 6, 7)  # dark area, vegetation, bare ground, water, unclassified: no cloud, no snow
 _DARK_SHARE = 0.05  # real scenes: see tests/unit/test_offset_check.py
 _PIXELS_MIN = 400
 _SAMPLE_PX = 128  # edge of a sampled square at 20 m
@@ -128,9 +122,7 @@ def _squares(window: Window) -> list[Window]:
     step_y, step_x = (max(n // _SAMPLES, 1) for n in window.shape)
     squares = []
     for top in range(0, window.height - step_y + 1, step_y):
-        rows = rows_of(window, slice(top, top + min(step_y, _SAMPLE_PX)))
+        rows = slice(top, top + min(step_y, _SAMPLE_PX))
         for left in range(0, window.width - step_x + 1, step_x):
-            width = min(step_x, _SAMPLE_PX)
-            x_min = rows.x_min + left * rows.cell_size_m
-            squares.append(Window(rows.epsg, x_min, rows.y_max, rows.cell_size_m, width, rows.height))
+            squares.append(window.part(rows, slice(left, left + min(step_x, _SAMPLE_PX))))
     return squares

@@ -64,18 +64,6 @@ def at_size(window: Window, size_m: int) -> Window:
     )
 
 
-def rows_of(window: Window, rows: slice) -> Window:
-    """Some rows of a window as window."""
-    return Window(
-        window.epsg,
-        window.x_min,
-        window.y_max - rows.start * window.cell_size_m,
-        window.cell_size_m,
-        window.width,
-        rows.stop - rows.start,
-    )
-
-
 def harmonise(numbers: np.ndarray, offset_dn: int) -> np.ndarray:
     """Digital numbers, uint16, to reflectance x 10000, uint16, 0 = no data.
 
@@ -157,14 +145,14 @@ class SceneReader:
         cache_bytes = 0
         for size in (10, 20):
             assets = [b for b in self.bands if BAND_SIZES_M[b] == size] + ["SCL"] * (size == 20)
-            part = at_size(window, size)
+            whole = at_size(window, size)
             rows_bytes = [
-                image.block_row_bytes(part.width) for (_, a), image in self._images.items() if a in assets
+                image.block_row_bytes(whole.width) for (_, a), image in self._images.items() if a in assets
             ]
             cache_bytes = max(cache_bytes, sum(rows_bytes))
-            for first in range(0, part.height if assets else 0, _STRIP_PX):
-                rows = slice(first, min(first + _STRIP_PX, part.height))
-                waiting.append(_Step(size, rows, rows_of(part, rows), assets))
+            for first in range(0, whole.height if assets else 0, _STRIP_PX):
+                rows = slice(first, min(first + _STRIP_PX, whole.height))
+                waiting.append(_Step(size, rows, whole.part(rows, slice(0, whole.width)), assets))
         # A row of blocks is decoded once for the strips it serves, while the next row comes in.
         self._source.bound_cache(cache_bytes * 3 // 2)
         fetched: deque[tuple[_Step, int]] = deque()
