@@ -65,17 +65,13 @@ def at_size(window: Window, size_m: int) -> Window:
 
 
 def harmonise(numbers: np.ndarray, offset_dn: int) -> np.ndarray:
-    """Digital numbers, uint16, to reflectance x 10000, uint16, 0 = no data.
+    """Digital numbers, uint16, to reflectance x 10000, uint16, 0 = no data; the offset is 0 or negative.
 
     A valid pixel whose reflectance is zero or negative after the offset becomes 1, so that it stays valid.
     """
     if offset_dn == 0:
         return numbers
-    if offset_dn > 0:
-        values = np.minimum(numbers, 65535 - offset_dn) + np.uint16(offset_dn)
-    else:
-        values = np.maximum(numbers, 1 - offset_dn) - np.uint16(-offset_dn)
-    return values * (numbers != 0)
+    return (np.maximum(numbers, 1 - offset_dn) - np.uint16(-offset_dn)) * (numbers != 0)
 
 
 class SceneReader:
@@ -189,7 +185,7 @@ class SceneReader:
         for number, offset_dn in enumerate(offsets_dn):
             image = self._images[number, asset]
             pixels = image.read(window, 255 if asset == "SCL" else 0, out if number == 0 else None)
-            if asset != "SCL" and offset_dn:
+            if asset != "SCL":
                 pixels = harmonise(pixels, offset_dn)
             if number == 0:
                 if pixels is not out:
