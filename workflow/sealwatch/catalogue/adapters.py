@@ -12,14 +12,17 @@ from .records import Granule
 OFFSET_BASELINE = (4, 0)
 """From processing baseline 04.00 on, digital numbers carry an offset of +1000 (ESA, Level-2A product format)."""
 
-EARTH_SEARCH_NAMES = {
+OFFSET_DN = -1000
+"""What digital numbers of these baselines are corrected by."""
+
+_EARTH_SEARCH_NAMES = {
     "B01": "coastal", "B02": "blue", "B03": "green", "B04": "red", "B05": "rededge1", "B06": "rededge2",
     "B07": "rededge3", "B08": "nir", "B8A": "nir08", "B09": "nir09", "B11": "swir16", "B12": "swir22",
     "SCL": "scl",
 }  # fmt: skip
 """Asset keys of the Cloud Optimized GeoTIFFs in Earth Search v1, by band."""
 
-CDSE_RESOLUTION = {"B01": 60, "B02": 10, "B03": 10, "B04": 10, "B08": 10, "B09": 60}
+_CDSE_RESOLUTION = {"B01": 60, "B02": 10, "B03": 10, "B04": 10, "B08": 10, "B09": 60}
 """Resolution in metres of a band's own image in the Copernicus Data Space; 20 for those not named."""
 
 _PRODUCT = re.compile(r"S2[A-Z]_MSI(L..)_\d{8}T\d{6}_N(\d\d)(\d\d)_R\d{3}_T(\d\d[A-Z]{3})_\d{8}T\d{6}")
@@ -27,6 +30,15 @@ _UNTRUSTED_COLLECTIONS = ("sentinel-2-l2a", "sentinel-s2-l2a-cogs")
 
 Adapted = tuple[str, str, str, Granule]
 """(tile, date, platform, granule)."""
+
+
+def asset_key(provider: str, band: str) -> str:
+    """Key of a band's image among the assets of a catalogue's items."""
+    if provider == "earth-search":
+        return _EARTH_SEARCH_NAMES.get(band, band)
+    if provider == "cdse":
+        return f"{band}_{_CDSE_RESOLUTION.get(band, 20)}m"
+    return band
 
 
 class ItemError(ValueError):
@@ -103,7 +115,7 @@ def decide_offset(
         (number to add to the digital numbers, one of `OFFSET_RULES`).
     """
     expected = [
-        -1000 if tuple(int(part) for part in b.split(".")) >= OFFSET_BASELINE else 0 for b in baselines
+        OFFSET_DN if tuple(int(part) for part in b.split(".")) >= OFFSET_BASELINE else 0 for b in baselines
     ]
     doubtful = len(set(expected)) > 1 or any(b.startswith("99") for b in baselines)
     if applied:
@@ -215,8 +227,8 @@ def earth_search(item: Mapping[str, Any], bands: list[str]) -> Adapted:
     """
     properties = item.get("properties") or {}
     applied = properties.get("earthsearch:boa_offset_applied", properties.get("sentinel:boa_offset_applied"))
-    version_1 = EARTH_SEARCH_NAMES["SCL"] in item.get("assets", {})
-    keys = {band: EARTH_SEARCH_NAMES.get(band, band) if version_1 else band for band in bands}
+    version_1 = asset_key("earth-search", "SCL") in item.get("assets", {})
+    keys = {band: asset_key("earth-search", band) if version_1 else band for band in bands}
     return _adapt(item, keys, applied, trusted=item.get("collection") not in _UNTRUSTED_COLLECTIONS)
 
 
@@ -225,7 +237,7 @@ def cdse(item: Mapping[str, Any], bands: list[str]) -> Adapted:
 
     Its assets state the offset. Arguments and errors as `planetary_computer`.
     """
-    return _adapt(item, {band: f"{band}_{CDSE_RESOLUTION.get(band, 20)}m" for band in bands})
+    return _adapt(item, {band: asset_key("cdse", band) for band in bands})
 
 
 def local(item: Mapping[str, Any], bands: list[str]) -> Adapted:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CatalogueError
-from .adapters import CDSE_RESOLUTION, EARTH_SEARCH_NAMES
+from .adapters import asset_key
 from .addresses import redacted
 
 if TYPE_CHECKING:
@@ -40,14 +40,6 @@ QUERIES: dict[str, Callable[[str], dict[str, Any]]] = {
     "cdse": _by_grid_code,
 }
 """How each catalogue is asked for a tile (STAC's query extension)."""
-
-
-def _asset_key(provider: str, band: str) -> str:
-    if provider == "earth-search":
-        return EARTH_SEARCH_NAMES.get(band, band)
-    if provider == "cdse":
-        return f"{band}_{CDSE_RESOLUTION.get(band, 20)}m"
-    return band
 
 
 class StacApi:
@@ -128,7 +120,7 @@ class StacApi:
         client = self._client()
         fields = None
         if not whole and self._shortens(client):
-            images = [f"assets.{_asset_key(provider, band)}" for band in self._bands]
+            images = [f"assets.{asset_key(provider, band)}" for band in self._bands]
             fields = {"include": ["id", "collection", *(f"properties.{p}" for p in _PROPERTIES), *images]}
         beyond = date.fromisoformat(last) + timedelta(days=1)
         search = client.search(

@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..catalogue.adapters import OFFSET_DN
 from ..catalogue.records import Granule, SceneRecord
 from ..errors import RasterError
 from ..grid import Window
 from .scene_reader import BAND_SIZES_M, SceneReader, at_size
-
-OFFSET_DN = -1000
-"""What products of processing baseline 04.00 and later must be corrected by (ESA, Sentinel-2 products)."""
 
 DARK_BANDS = ("B02", "B03", "B04", "B12")
 """Vegetation, water and shadow reflect less than 0.1 in these bands."""
