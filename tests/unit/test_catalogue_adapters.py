@@ -99,8 +99,10 @@ def test_baselines_on_both_sides_of_the_offset_are_a_contradiction():
         (lambda i: i["properties"].update({"eo:cloud_cover": 101.0}), "cloud_cover"),
         (lambda i: i["properties"].update({"eo:cloud_cover": "much"}), "much"),
         (lambda i: i["assets"]["B02"].update({"raster:scale": 0.001, "raster:offset": 0}), "scale"),
+        (lambda i: i["assets"]["B02"].update({"raster:scale": None, "raster:offset": 0}), "scale None"),
         (lambda i: i.update(properties=None), "missing"),
         (lambda i: i.update(assets={}), "missing"),
+        (lambda i: i.update(assets=None), "missing"),
     ],
 )
 def test_an_item_that_cannot_be_used_says_why(spoil, word):

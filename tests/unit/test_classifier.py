@@ -122,6 +122,7 @@ def test_patches_are_read_in_the_order_of_the_bands(folder):
         ("lon", "longitude", "lon"),
         ("Forest_0.tif,Forest", "Forest_0.tif,Wood", "Wood"),
         ("14.1", "east", "lon"),
+        ("14.1,46.2", "14.1", "lon"),
         (",River,", ",SeaLake,", "no patch of class River"),
         ("Forest_0.tif", "Forest_99.tif", "Forest_99.tif"),
     ],

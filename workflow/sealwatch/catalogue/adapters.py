@@ -72,7 +72,8 @@ def _product(item: Mapping[str, Any]) -> re.Match[str] | None:
 
 
 def _hrefs(item: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, str]:
-    found = {band: (item.get("assets", {}).get(key) or {}).get("href") for band, key in keys.items()}
+    assets = item.get("assets") or {}
+    found = {band: (assets.get(key) or {}).get("href") for band, key in keys.items()}
     missing = [band for band, href in found.items() if not href]
     if missing:
         raise ItemError(f"image {', '.join(missing)} is missing")
@@ -88,13 +89,12 @@ def stated_offsets(item: Mapping[str, Any], keys: Iterable[str]) -> set[int]:
     stated = set()
     for key in keys:
         asset = item["assets"][key]
-        parts = [asset, *asset.get("raster:bands", [])[:1], *asset.get("bands", [])[:1]]
-        for part in parts:
+        for part in (asset, *(asset.get("raster:bands") or ())[:1], *(asset.get("bands") or ())[:1]):
             offset = part.get("raster:offset", part.get("offset"))
             scale = part.get("raster:scale", part.get("scale", 0.0001))
             if offset is None:
                 continue
-            if abs(scale - 0.0001) > 1e-9:
+            if scale is None or abs(scale - 0.0001) > 1e-9:
                 raise ItemError(f"image {key} has scale {scale}, not 0.0001")
             stated.add(round(offset / scale))
     return stated
@@ -227,7 +227,7 @@ def earth_search(item: Mapping[str, Any], bands: list[str]) -> Adapted:
     """
     properties = item.get("properties") or {}
     applied = properties.get("earthsearch:boa_offset_applied", properties.get("sentinel:boa_offset_applied"))
-    version_1 = asset_key("earth-search", "SCL") in item.get("assets", {})
+    version_1 = asset_key("earth-search", "SCL") in (item.get("assets") or {})
     keys = {band: asset_key("earth-search", band) if version_1 else band for band in bands}
     return _adapt(item, keys, applied, trusted=item.get("collection") not in _UNTRUSTED_COLLECTIONS)
 

@@ -83,7 +83,7 @@ def _read_index(index: Path) -> list[dict[str, str]]:
             )
         try:
             float(row["lon"]), float(row["lat"])
-        except ValueError:
+        except (ValueError, TypeError):  # a row that ends early has None
             raise ConfigError(f"{index}: {row['file']} needs lon and lat in degrees (WGS 84)") from None
     absent = sorted(set(LAND_COVER_CLASSES) - {row["class"] for row in rows})
     if absent:
