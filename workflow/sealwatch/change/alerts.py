@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numba as nb
 import numpy as np
 
-from .persistence import NONE, advance
+from .persistence import GAIN, NONE, NOT_OBSERVED, advance
 
 OPEN, CONFIRMED, WITHDRAWN_BY_MONTHS, WITHDRAWN_BY_HALF = 0, 1, 2, 3
 """What became of an alert."""
@@ -62,44 +62,44 @@ def _one_cell(halves, months, over, rule, cell, out):  # type: ignore[no-untyped
     """Number of alerts of one cell; their values go into `out` (alert, 6) where it has rows."""
     persistence, max_gap, first_state, alert_months, alert_max_gap = rule
     fill = out.shape[0] > 0
-    state, last, length, first, gap = 255, 255, 0, -1, 0
-    m_last, m_length, m_first, m_gap = 255, 0, -1, 0
+    state, last, length, first, gap = NOT_OBSERVED, NOT_OBSERVED, 0, NONE, 0
+    m_last, m_length, m_first, m_gap = NOT_OBSERVED, 0, NONE, 0
     number, is_open, begins = 0, False, 0
     for h in range(halves.shape[0]):
-        for m in range(6 * h, 6 * h + 6):
+        for m in range(MONTHS * h, MONTHS * (h + 1)):
             value = months[m, cell]
             _, m_last, m_length, m_first, m_gap, _ = advance(
                 value, m, 0, m_last, m_length, m_first, m_gap, alert_months, alert_max_gap, 1
             )
-            agreed = value != 255 and m_length == alert_months
+            agreed = value != NOT_OBSERVED and m_length == alert_months
             if agreed and value == 1 and state == 0 and not is_open:
                 is_open, begins = True, m_first
                 if fill:
-                    out[number] = (m_first, m, 0, 0, -1, -1)
+                    out[number] = (m_first, m, BY_MONTHS, OPEN, NONE, NONE)
                 number += 1
             elif agreed and value == 0 and is_open:
                 is_open = False
                 if fill:
-                    out[number - 1, 3], out[number - 1, 4] = 2, m
-        end, value = 6 * h + 5, halves[h, cell]
+                    out[number - 1, 3], out[number - 1, 4] = WITHDRAWN_BY_MONTHS, m
+        end, value = MONTHS * (h + 1) - 1, halves[h, cell]
         state, last, length, first, gap, turn = advance(
             value, h, state, last, length, first, gap, persistence, max_gap, first_state
         )
-        if turn == 1:
+        if turn == GAIN:
             if is_open and fill:
-                out[number - 1, 3], out[number - 1, 4], out[number - 1, 5] = 1, end, first
+                out[number - 1, 3:] = CONFIRMED, end, first
             is_open = False
         elif over[h] and state == 0:
             denied = m_last == 0 and m_length >= alert_months
             if value == 1 and not is_open and not denied:
-                is_open, begins = True, 6 * h
+                is_open, begins = True, MONTHS * h
                 if fill:
-                    out[number] = (begins, end, 1, 0, -1, -1)
+                    out[number] = (begins, end, BY_HALF, OPEN, NONE, NONE)
                 number += 1
-            elif value == 0 and is_open and h > begins // 6:
+            elif value == 0 and is_open and h > begins // MONTHS:
                 is_open = False
                 if fill:
-                    out[number - 1, 3], out[number - 1, 4] = 3, end
+                    out[number - 1, 3], out[number - 1, 4] = WITHDRAWN_BY_HALF, end
     return number
 
 

@@ -127,10 +127,8 @@ def detect_change(
     )
 
 
-_ALERT_COLUMNS = (
-    *("row", "col", "first", "raised", "source", "outcome", "closed", "gain_start"),
-    *("from_class", "to_class", "confidence"),
-)
+_OF_ALERT = ("first", "raised", "source", "outcome", "closed", "gain_start")
+_ALERT_COLUMNS = ("row", "col", *_OF_ALERT, "from_class", "to_class", "confidence")
 
 
 def _check_order(maps: MapSeries) -> None:
@@ -215,7 +213,7 @@ def _find_alerts(
     return pd.DataFrame(
         {
             "cell": alerts.cell,
-            **{name: getattr(alerts, name) for name in _ALERT_COLUMNS[2:8]},
+            **{name: getattr(alerts, name) for name in _OF_ALERT},
             "from_class": class_before(maps, block, alerts.cell, before),
             "to_class": to_class,
             "confidence": confidence,

@@ -11,7 +11,7 @@ import pandas as pd
 from ..grid import Window, row_col
 from ..keys import LAND_COVER_CLASSES, event_id, months_of
 from ..vectors import write_geopackage_layers
-from .alerts import BY_HALF, CONFIRMED, OPEN, WITHDRAWN_BY_HALF
+from .alerts import BY_HALF, CONFIRMED, MONTHS, OPEN, WITHDRAWN_BY_HALF
 from .persistence import NONE
 from .sites import group_sites, site_ids
 
@@ -169,7 +169,7 @@ def alert_frame(
     }
     gain_start = alerts["gain_start"].to_numpy("i4")
     row, col, geometry = _cells(window, alerts)
-    begin = np.where(column["source"] == BY_HALF, half[column["first"] // 6], label[column["first"]])
+    begin = np.where(column["source"] == BY_HALF, half[column["first"] // MONTHS], label[column["first"]])
     status = np.select(
         [column["outcome"] == OPEN, column["outcome"] == CONFIRMED], ["open", "confirmed"], "withdrawn"
     )

@@ -80,22 +80,22 @@ def advance(value, t, state, last, length, first, gap, persistence, max_gap, fir
     Returns:
         (state, last, length, first, gap, turn), turn being NO_TURN, GAIN, REVERSAL or FIRST.
     """
-    if value == 255:
+    if value == NOT_OBSERVED:
         gap += 1
         if gap > max_gap:
-            last, length = 255, 0
-        return state, last, length, first, gap, 0
+            last, length = NOT_OBSERVED, 0
+        return state, last, length, first, gap, NO_TURN
     if value == last:
         length += 1
     else:
         last, length, first = value, 1, t
-    turn = 0
-    if state == 255:
+    turn = NO_TURN
+    if state == NOT_OBSERVED:
         if length >= first_state:
-            state, turn = last, 3
+            state, turn = last, FIRST
     elif last != state and length >= persistence:
         state = last
-        turn = 1 if last == 1 else 2
+        turn = GAIN if last == 1 else REVERSAL
     return state, last, length, first, 0, turn
 
 
@@ -115,16 +115,16 @@ def _run(  # type: ignore[no-untyped-def]
     open_length,
 ):
     for cell in nb.prange(series.shape[1]):
-        now, last, length, first, gap, event = 255, 255, 0, -1, 0, -1
+        now, last, length, first, gap, event = NOT_OBSERVED, NOT_OBSERVED, 0, NONE, 0, -1
         for t in range(series.shape[0]):
             now, last, length, first, gap, turn = advance(
                 values[series[t, cell]], t, now, last, length, first, gap, persistence, max_gap, first_state
             )
-            if turn == 1:
+            if turn == GAIN:
                 event += 1
                 start[event, cell] = first
                 confirmed[event, cell] = t
-            elif turn == 2 and event >= 0:
+            elif turn == REVERSAL and event >= 0:
                 reversal[event, cell] = first
                 reversed_at[event, cell] = t
         state[cell] = now
