@@ -262,7 +262,7 @@ def test_bad_files_are_named_with_their_mend(tmp_path):
     other = Window(32633, 496640, 5120000, 320, 5, 2)
     write_period(halves[1], other, np.zeros(other.shape, "u1"))
     with pytest.raises(
-        RasterError, match=r"2021H2\.h5: its grid 2 x 5 cells of 320 m .* is not that of .*2021H1\.h5"
+        RasterError, match=r"2021H2\.h5: its grid \(5 x 2 cells of 320 m .* is not that of .*2021H1\.h5"
     ):
         detect(tmp_path, halves)
     with hdf5.create(halves[1], "half", 1, {}) as file:

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from .. import hdf5
-from ..composites.maps import NO_CLASS
+from ..composites.maps import NO_CLASS, describe
 from ..errors import RasterError
 from ..grid import Window
 from ..keys import IMPERVIOUS_CLASSES, LAND_COVER_CLASSES
@@ -65,7 +65,7 @@ class MapSeries:
                 if here != window:
                     first = like.paths[0] if like is not None else self.paths[0]
                     raise RasterError(
-                        f"{path}: its grid {_describe(here)} is not that of {first}, {_describe(window)}; "
+                        f"{path}: its grid ({describe(here)}) is not that of {first} ({describe(window)}); "
                         "delete the older of the two and run again"
                     )
             guard.pop_all()
@@ -170,14 +170,9 @@ def _check(file: h5py.File, path: Path) -> Window:
     return window
 
 
-def _describe(window: Window) -> str:
-    return f"{window.height} x {window.width} cells of {window.cell_size_m:g} m from {window.x_min:g}, {window.y_max:g}"
-
-
 def newest_class(land_cover: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Class and place of the newest observation of each cell of uint8 (period, cell); 255 and -1 without one."""
     seen = land_cover != NO_CLASS
     place = np.where(seen.any(axis=0), len(land_cover) - 1 - seen[::-1].argmax(axis=0), -1)
-    return np.where(place < 0, NO_CLASS, land_cover[place, np.arange(land_cover.shape[1])]).astype(
-        "u1"
-    ), place
+    newest = np.where(place < 0, NO_CLASS, land_cover[place, np.arange(land_cover.shape[1])])
+    return newest.astype("u1"), place

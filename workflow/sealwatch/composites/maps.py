@@ -106,13 +106,14 @@ def open_map(path: str | Path, window: Window | None = None) -> Iterator[MapFile
         opened = MapFile(path, file)
         if window is not None and opened.window != window:
             raise RasterError(
-                f"{path}: its grid ({_describe(opened.window)}) is not the zone's ({_describe(window)}); "
+                f"{path}: its grid ({describe(opened.window)}) is not the zone's ({describe(window)}); "
                 "it was made for another area or grid.patch_stride: delete it and run again"
             )
         yield opened
 
 
-def _describe(window: Window) -> str:
+def describe(window: Window) -> str:
+    """Size and place of a grid, for messages."""
     return (
         f"{window.width} x {window.height} cells of {window.cell_size_m:g} m from {window.x_min:.0f}, "
         f"{window.y_max:.0f}, EPSG:{window.epsg}"
