@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MAPSET = "series"
 
+_TIMEOUT_S = 600  # of one temporal command
+
 DATASETS = {
     "dates": "Land cover, satellites and days",
     "months": "Land cover, months",
@@ -43,7 +45,6 @@ def build(
     zone: str,
     datasets: Mapping[str, Sequence[str | Path]],
     target: str | Path,
-    timeout_s: float = 600,
     pack: str = "link",
 ) -> None:
     """Bring the maps into a GRASS mapset, register them in time and pack the location as a tar archive.
@@ -56,7 +57,6 @@ def build(
         zone: EPSG code.
         datasets: files by granularity: `dates` (named `{date}_{platform}`), `months`, `halves`.
         target: `.tar.gz` to write.
-        timeout_s: limit for one temporal command.
         pack: `link` or `copy`.
 
     Raises:
@@ -67,29 +67,25 @@ def build(
     with tempfile.TemporaryDirectory(prefix="sealwatch-spacetime-") as folder:
         with grass.session(int(zone), folder, location_name(zone), MAPSET) as session:
             for name, paths in datasets.items():
-                lines = []
+                spans = {}
                 for path in track(paths, f"linking {name}" if pack == "link" else f"copying {name}"):
                     raster = raster_name(name, path)
                     session.import_raster(
                         f'NETCDF:"{Path(path).resolve()}":class', raster, link=pack == "link"
                     )
                     session.run("r.category", map=raster, separator=":", rules="-", stdin=_CATEGORIES)
-                    lines.append("|".join([raster, *_span(name, Path(path).stem)]))
-                if lines:
+                    spans[raster] = _span(name, Path(path).stem)
+                if spans:
                     # The mapset opens with the maps' region, without which temporal modules see nothing.
-                    session.run("g.region", raster=lines[0].split("|")[0])
-                    _colour(session, lines, CLASS_COLOURS)
-                _register(session, name, lines, timeout_s)
-            halves = datasets.get("halves", [])
-            lines = []
-            for path in halves:
+                    session.run("g.region", raster=next(iter(spans)))
+                _register(session, name, spans, CLASS_COLOURS)
+            spans = {}
+            for path in datasets.get("halves", []):
                 raster = raster_name("binary", path)
                 source = raster_name("halves", path)
                 session.run("r.reclass", input=source, output=raster, rules="-", stdin=_RECLASS)
-                lines.append("|".join([raster, *_span("halves", Path(path).stem)]))
-            if lines:
-                _colour(session, lines, ("d9d9d9", "d7191c"))
-            _register(session, "binary", lines, timeout_s)
+                spans[raster] = _span("halves", Path(path).stem)
+            _register(session, "binary", spans, ("d9d9d9", "d7191c"))
         with atomic_path(target) as part, tarfile.open(part, "w:gz", compresslevel=6) as archive:
             archive.add(Path(folder) / location_name(zone), arcname=location_name(zone))
 
@@ -99,15 +95,16 @@ def raster_name(dataset: str, path: str | Path) -> str:
     return f"{dataset}_{Path(path).stem}".replace("-", "_")
 
 
-def _colour(session: GrassSession, lines: Sequence[str], colours: Sequence[str]) -> None:
-    rules = "\n".join(
-        f"{code} {':'.join(str(int(colour[n : n + 2], 16)) for n in (0, 2, 4))}"
-        for code, colour in enumerate(colours)
-    )
-    session.run("r.colors", map=[line.split("|")[0] for line in lines], rules="-", stdin=rules)
-
-
-def _register(session: GrassSession, name: str, lines: Sequence[str], timeout_s: float) -> None:
+def _register(
+    session: GrassSession, name: str, spans: Mapping[str, tuple[str, str]], colours: Sequence[str]
+) -> None:
+    """Make a dataset of maps with their start and end; the maps get the colours of their codes."""
+    if spans:
+        rules = "\n".join(
+            f"{code} {':'.join(str(int(colour[n : n + 2], 16)) for n in (0, 2, 4))}"
+            for code, colour in enumerate(colours)
+        )
+        session.run("r.colors", map=list(spans), rules="-", stdin=rules)
     session.run(
         "t.create",
         type="strds",
@@ -116,15 +113,17 @@ def _register(session: GrassSession, name: str, lines: Sequence[str], timeout_s:
         title=DATASETS[name],
         description="Class codes of Sealwatch" if name != "binary" else "1 and 0; NULL where not observed",
         semantictype="mean",
-        timeout_s=timeout_s,
+        timeout_s=_TIMEOUT_S,
     )
-    if lines:
+    if spans:
         listing = session.scratch / f"{name}.txt"
-        listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        session.run("t.register", input=name, file=listing, type="raster", timeout_s=timeout_s)
+        listing.write_text(
+            "".join(f"{m}|{start}|{end}\n" for m, (start, end) in spans.items()), encoding="utf-8"
+        )
+        session.run("t.register", input=name, file=listing, type="raster", timeout_s=_TIMEOUT_S)
 
 
-def _month_end(month: str) -> str:
+def _next_month(month: str) -> str:
     """First day of the next month."""
     year, number = int(month[:4]), int(month[5:7])
     return f"{year + number // 12}-{number % 12 + 1:02d}-01"
@@ -133,9 +132,9 @@ def _month_end(month: str) -> str:
 def _span(name: str, stem: str) -> tuple[str, str]:
     """Start and end of a map's validity; the end is the first moment after it."""
     if name == "halves":
-        return half_span(stem)[0], _month_end(months_of(stem)[-1])
+        return half_span(stem)[0], _next_month(months_of(stem)[-1])
     if name == "months":
-        return f"{stem}-01", _month_end(stem)
+        return f"{stem}-01", _next_month(stem)
     # Satellites of the same day must not share an instant, or the dataset has no valid topology.
     date, platform = stem.split("_")
     hour = ord(platform[2]) - ord("A")
