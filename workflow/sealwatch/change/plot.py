@@ -30,8 +30,8 @@ _SPOKEN = {
     "HerbaceousVegetation": "Herbaceous",
     "AnnualCrop": "Annual crop",
     "PermanentCrop": "Permanent crop",
+    "SeaLake": "Sea or lake",
 }
-_SPOKEN |= {"SeaLake": "Sea or lake"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,6 @@ def _choose(mean, weight, probability, land_cover, confidence):  # type: ignore[
     for r in range(height):
         for c in range(width):
             land_cover[r, c] = 0 if weight[r, c] > 0 else 255
-            confidence[r, c] = mean[0, r, c]
         for k in range(classes):
             for c in range(width):
                 probability[k, r, c] = mean[k, r, c] if weight[r, c] > 0 else np.nan
