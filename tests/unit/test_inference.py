@@ -99,7 +99,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def int8(network: Path) -> Path:
-    quantise_onnx(network, smooth_patches(64), network.with_name("landcover.int8.onnx"), {})
+    quantise_onnx(network, smooth_patches(64), network.with_name("landcover.int8.onnx"))
     return network.with_name("landcover.int8.onnx")
 
 
@@ -183,7 +183,7 @@ def test_int8_has_the_same_bytes_again_and_names_no_place(tmp_path, network, int
     other.mkdir()
     copy = other / "x.onnx"
     copy.write_bytes(network.read_bytes())
-    quantise_onnx(copy, smooth_patches(64), other / "y.onnx", {})
+    quantise_onnx(copy, smooth_patches(64), other / "y.onnx")
     assert file_digest(other / "y.onnx") == file_digest(int8)
     assert b"/tmp" not in int8.read_bytes()
     assert b"other folder" not in (other / "y.onnx").read_bytes()
@@ -199,14 +199,14 @@ def test_int8_has_the_same_bytes_again_and_names_no_place(tmp_path, network, int
 )
 def test_calibration_patches_that_do_not_fit_are_refused(tmp_path, network, patches, message):
     with pytest.raises(ModelError, match=message):
-        quantise_onnx(network, patches, tmp_path / "out.onnx", {})
+        quantise_onnx(network, patches, tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()
 
 
 def test_what_is_no_model_is_not_quantised(tmp_path):
     (tmp_path / "broken.onnx").write_bytes(b"nothing")
     with pytest.raises(ModelError, match=r"broken\.onnx"):
-        quantise_onnx(tmp_path / "broken.onnx", smooth_patches(4), tmp_path / "out.onnx", {})
+        quantise_onnx(tmp_path / "broken.onnx", smooth_patches(4), tmp_path / "out.onnx")
 
 
 @pytest.mark.parametrize("key", ["normalisation", "band_mean", "band_std"])

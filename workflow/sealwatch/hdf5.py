@@ -123,13 +123,12 @@ class CFWriter:
             variable.attrs[key] = _text(value) if isinstance(value, str) else value
         return variable
 
-    def set_attributes(self, values: Mapping[str, Any], group: str = "/") -> None:
-        """Write attributes: strings and numbers as they are, everything else as canonical JSON."""
-        place = self._file.require_group(group)
+    def set_attributes(self, values: Mapping[str, Any]) -> None:
+        """Write root attributes: strings and numbers as they are, everything else as canonical JSON."""
         for key, value in sorted(values.items()):
             if isinstance(value, bool) or not isinstance(value, str | int | float | np.generic):
                 value = canonical_json(value).strip()
-            place.attrs[key] = _text(value) if isinstance(value, str) else value
+            self._file.attrs[key] = _text(value) if isinstance(value, str) else value
 
 
 @contextmanager

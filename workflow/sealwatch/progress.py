@@ -9,15 +9,16 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_EVERY_S = 10.0  # least seconds between two lines where standard error is not a terminal
 
-def track(items: Iterable[T], label: str, total: int | None = None, every_s: float = 10.0) -> Iterator[T]:
+
+def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """Yield `items` and report on standard error how many are done.
 
     Args:
         items: what is worked through.
         label: what one item is, for the reader.
         total: number of items where `items` has no length.
-        every_s: least seconds between two lines where standard error is not a terminal.
     """
     if total is None and hasattr(items, "__len__"):
         total = len(items)  # type: ignore[arg-type]
@@ -31,7 +32,7 @@ def track(items: Iterable[T], label: str, total: int | None = None, every_s: flo
     done = 0
     for done, item in enumerate(items, 1):
         yield item
-        if time.monotonic() - last >= every_s:
+        if time.monotonic() - last >= _EVERY_S:
             last = time.monotonic()
             print(f"{label}: {done}{of}", file=sys.stderr, flush=True)
     print(f"{label}: {done}{of} done", file=sys.stderr, flush=True)

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-SYMMETRIES = 8
-
 
 def turned_views(patches: np.ndarray, every: bool) -> Iterator[np.ndarray]:
     """Yield patches as they are and, if `every`, under the seven other symmetries of the square.
@@ -19,7 +17,7 @@ def turned_views(patches: np.ndarray, every: bool) -> Iterator[np.ndarray]:
     Returns:
         Contiguous arrays of the same shape.
     """
-    for turns in range(SYMMETRIES // 2 if every else 1):
+    for turns in range(4 if every else 1):
         view = np.rot90(patches, turns, axes=(2, 3))
         yield np.ascontiguousarray(view)
         if every:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +49,7 @@ def _float_nodes(model: onnx.ModelProto) -> Iterator[str]:
         yield from (node.name for node in (*nodes[: layers[0]], *nodes[layers[-1] + 1 :]))
 
 
-def quantise_onnx(
-    source: str | Path,
-    calibration: np.ndarray,
-    target: str | Path,
-    metadata_changes: Mapping[str, str] | None = None,
-) -> None:
+def quantise_onnx(source: str | Path, calibration: np.ndarray, target: str | Path) -> None:
     """Write the int8 variant of an exported network.
 
     Weights are int8 per output channel, activations uint8 with a range that covers 99.99 % of what the
@@ -67,7 +62,6 @@ def quantise_onnx(
         calibration: float32 [n, bands, 64, 64], reflectance x 10000, of all classes. The activations of all of
             them are held in memory (ResNet50: 9 MB a patch); 128 suffice.
         target: ONNX file to write; its `metadata_props` are those of the source with `precision: int8`.
-        metadata_changes: further entries that differ.
 
     Raises:
         ModelError: the source is no such file, or the patches do not fit it.
@@ -85,8 +79,7 @@ def quantise_onnx(
         raise ModelError(
             f"{source}: takes {bands} bands, the calibration patches have {calibration.shape[1]}"
         )
-    properties = {entry.key: entry.value for entry in original.metadata_props}
-    properties |= {**(metadata_changes or {}), "precision": "int8"}
+    properties = {entry.key: entry.value for entry in original.metadata_props} | {"precision": "int8"}
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)  # the tool advises, on each call, what is done here
