@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,16 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
+def confusion_table(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> list[str]:
+    """Lines of Markdown with a confusion matrix, rows and columns in the order of the classes."""
+    lines = ["Confusion matrix, rows actual, columns predicted:", ""]
+    lines += ["| | " + " | ".join(classes) + " |", "|---" * (len(classes) + 1) + "|"]
+    for name, counts in zip(classes, confusion, strict=True):
+        lines.append(f"| {name} | " + " | ".join(map(str, counts)) + " |")
+    return [*lines, ""]
+
+
 def _split_section(title: str, figures: Mapping[str, Any]) -> list[str]:
-    names = list(figures["classes"])
     lines = [
         f"## {title}",
         "",
@@ -34,11 +42,7 @@ def _split_section(title: str, figures: Mapping[str, Any]) -> list[str]:
     for name, row in figures["classes"].items():
         scores = " | ".join(_figure(row[key]) for key in ("precision", "recall", "f1"))
         lines.append(f"| {name} | {row['patches']} | {scores} |")
-    lines += ["", "Confusion matrix, rows actual, columns predicted:", ""]
-    lines += ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for name, counts in zip(names, figures["confusion"], strict=True):
-        lines.append(f"| {name} | " + " | ".join(str(count) for count in counts) + " |")
-    return [*lines, ""]
+    return [*lines, "", *confusion_table(list(figures["classes"]), figures["confusion"])]
 
 
 def _int8_section(figures: Mapping[str, Mapping[str, float | None]], exact: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..classifier.model_card import confusion_table
 from ..files import write_json, write_text
 
 SPLITS = {
@@ -58,7 +59,7 @@ def write_forest_card(card: Mapping[str, Any], json_target: str | Path, markdown
         lines += _grid(card["grid"])
     for key, title in SPLITS.items():
         if "samples" in card[key]:
-            lines += _confusion(title, card["classes"], card[key]["confusion"])
+            lines += [f"## {title}", "", *confusion_table(card["classes"], card[key]["confusion"])]
     write_json(json_target, card)
     write_text(markdown_target, "\n".join(lines).rstrip() + "\n")
 
@@ -76,12 +77,4 @@ def _grid(grid: Mapping[str, Any]) -> list[str]:
         text = ", ".join(f"{name} {value}" for name, value in result["parameters"].items())
         chosen = " (chosen)" if result["parameters"] == grid["chosen"] else ""
         lines.append(f"| {text}{chosen} | {result['macro_f1']:.4f} |")
-    return [*lines, ""]
-
-
-def _confusion(title: str, classes: list[str], confusion: list[list[int]]) -> list[str]:
-    lines = [f"## {title}", "", "Confusion matrix, rows actual, columns predicted:", ""]
-    lines += ["| | " + " | ".join(classes) + " |", "|---" * (len(classes) + 1) + "|"]
-    for name, counts in zip(classes, confusion, strict=True):
-        lines.append(f"| {name} | " + " | ".join(map(str, counts)) + " |")
     return [*lines, ""]
