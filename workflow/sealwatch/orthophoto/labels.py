@@ -20,12 +20,10 @@ from ..vectors import read_vector
 from .features import NO_DATA
 from .polygons import mended
 from .reference import reference_map
-from .sheets import CLASSES, TRAINING_FIELDS, TRAINING_LAYER
+from .sheets import CLASSES, SEALED, TRAINING_FIELDS, TRAINING_LAYER
 
 if TYPE_CHECKING:
     import geopandas
-
-SEALED = CLASSES.index("sealed")
 
 REFERENCE_RIM_PX = 2
 """Pixels along the edge of the reference that are no samples: there registration and mixed pixels decide."""
@@ -76,8 +74,8 @@ def label_sheet(
         frame, code_of_polygon = _polygons_of(polygons, window, sheet, year)
         with grass.session(window.epsg) as session:
             map_of_polygons = _rasterised(session, frame, window, reference, reference_min)
-            blocks = _Blocks(file, map_of_polygons, code_of_polygon, window)
-            counts, covered = blocks.count()
+            candidates = _Candidates(file, map_of_polygons, code_of_polygon, window)
+            counts, covered = candidates.count()
             empty = frame.loc[~frame["number"].isin(covered), "number"]
             if len(empty) == len(frame):
                 raise VectorError(
@@ -87,7 +85,7 @@ def label_sheet(
             if len(empty):
                 print(f"{polygons}: row(s) {_listed(empty)} cover no pixel with data", file=sys.stderr)
             rng = np.random.default_rng([seed, zlib.crc32(f"{sheet}_{year}".encode())])
-            numbers, labels, values = blocks.sample(counts, samples_per_class, rng)
+            numbers, labels, values = candidates.sample(counts, samples_per_class, rng)
     provenance = {"sheet": sheet, "year": year, "seed": seed, "polygons_digest": file_digest(polygons)}
     if reference is not None:
         provenance["reference"] = Path(reference).name
@@ -161,7 +159,7 @@ def _rasterised(
     return session.export_array("places", "int32")
 
 
-class _Blocks:
+class _Candidates:
     """The pixels of a sheet that may be samples, block of rows by block of rows."""
 
     def __init__(self, file: h5py.File, places: np.ndarray, code: np.ndarray, window: Window) -> None:

@@ -36,12 +36,11 @@ class Measures:
 
 
 def measure(objects: Objects, segmentation: str | Path, offset: tuple[int, int]) -> Measures:
-    """Measure the objects; `offset` is row and column of their array in the segmentation."""
+    """Measure the objects, at least one; `offset` is row and column of their array in the segmentation."""
     number = objects.number
-    length = 1 + max((int(number[rows].max()) for rows in blocks(len(number))), default=0)
+    length = 1 + max(int(number[rows].max()) for rows in blocks(len(number)))
     sums = {
-        name: np.zeros(max(length, 1))
-        for name in ("pixels", "confidence", "earlier", "shown", "known", "row", "col")
+        name: np.zeros(length) for name in ("pixels", "confidence", "earlier", "shown", "known", "row", "col")
     }
     top, left = offset
     with hdf5.read(segmentation) as file:
@@ -63,7 +62,7 @@ def measure(objects: Objects, segmentation: str | Path, offset: tuple[int, int])
                 "col": col,
             }
             for name, values in terms.items():
-                sums[name] += np.bincount(which, values, len(sums[name]))
+                sums[name] += np.bincount(which, values, length)
     pixels = np.maximum(sums["pixels"], 1)
     place = _nearest(number, sums["row"] / pixels, sums["col"] / pixels)
     earlier_probability = sums["earlier"] / np.where(sums["shown"] > 0, sums["shown"], np.nan)

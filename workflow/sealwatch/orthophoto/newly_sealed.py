@@ -15,12 +15,10 @@ from ..grass import GrassSession
 from ..grid import Window
 from .features import NO_DATA
 from .reference import reference_map
-from .sheets import CLASSES
+from .sheets import SEALED
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
-
-SEALED = CLASSES.index("sealed")
 
 
 @dataclass(frozen=True, slots=True)

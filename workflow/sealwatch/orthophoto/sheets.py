@@ -42,6 +42,8 @@ TRAINING_FIELDS = ("class", "sheet", "year")
 CLASSES = ("sealed", "low_vegetation", "medium_high_vegetation")
 """The forest's classes; a class code is the index in this tuple. Sealed means bare or impervious."""
 
+SEALED = CLASSES.index("sealed")
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:

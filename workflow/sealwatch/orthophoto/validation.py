@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,8 +147,8 @@ def figures(predicted: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Accuracy, balanced accuracy, kappa, F1 per class and their mean, and confusion matrix (rows: truth)."""
     from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, f1_score, recall_score
 
-    codes: Sequence[int] = range(len(CLASSES))
-    options: dict[str, Any] = {"labels": list(codes), "average": None, "zero_division": 0.0}
+    codes = list(range(len(CLASSES)))
+    options: dict[str, Any] = {"labels": codes, "average": None, "zero_division": 0.0}
     f1 = f1_score(labels, predicted, **options)
     recall = recall_score(labels, predicted, **options)
     return {
@@ -158,5 +158,5 @@ def figures(predicted: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
         "kappa": round(float(cohen_kappa_score(labels, predicted)), 4),
         "macro_f1": round(float(f1.mean()), 4),
         "f1": dict(zip(CLASSES, (round(float(value), 4) for value in f1), strict=True)),
-        "confusion": confusion_matrix(labels, predicted, labels=list(codes)).tolist(),
+        "confusion": confusion_matrix(labels, predicted, labels=codes).tolist(),
     }
