@@ -13,9 +13,7 @@ from .errors import ConfigError
 DEFAULTS = Path(__file__).parents[2] / "config" / "config.yaml"
 """Configuration that others are merged into."""
 
-_LOADER = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)  # the same in C, a fifth of a second sooner at each start
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C a fifth of a second sooner at each start
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 

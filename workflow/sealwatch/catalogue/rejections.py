@@ -1,4 +1,4 @@
-"""Items that the last refresh of the inventory left out, counted by tile and reason. Used at parse time: no imports."""
+"""Items that the last refresh of the inventory left out, counted by tile and reason. Used at parse time."""
 
 from __future__ import annotations
 

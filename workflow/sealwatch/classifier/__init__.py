@@ -1,4 +1,4 @@
 """The land-cover network: labelled patches in, one ONNX file and its model card out.
 
-Only `bands` is light; the other modules import torch and belong in the training job alone.
+`bands` and `local_labels` are light, for the time when rules are parsed; torch belongs in the training job alone.
 """

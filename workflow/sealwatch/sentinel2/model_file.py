@@ -105,9 +105,6 @@ class LandCoverModel:
         ConfigError: engine, device and precision do not go together.
     """
 
-    bands: tuple[str, ...]
-    precision: str
-
     def __init__(
         self,
         path: str | Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -80,8 +81,6 @@ class Signer:
         return parse_blob_url(parts)
 
     def _ask(self, container: tuple[str, str]) -> object:
-        import json
-
         from planetary_computer.sas import SASToken
         from planetary_computer.settings import Settings
 

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -178,8 +179,6 @@ class Transfer:
             return RasterError(f"{href}: cannot be read (status {status}); check the catalogue's settings")
         wait = None
         if "Retry-After" in response.headers:
-            try:
+            with suppress(InvalidHeader):
                 wait = Retry().parse_retry_after(response.headers["Retry-After"])
-            except InvalidHeader:
-                wait = None
         return _TryError(f"status {status}", wait)
