@@ -63,7 +63,6 @@ with logged(snakemake.log[0]):
     write_feed(
         files.events,
         {name: made[name] for name in ("geojson", "atom", "maproulette")},
-        params.about["project"],
         params.about,
         params.facts["period"][1],
     )

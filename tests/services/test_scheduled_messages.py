@@ -187,7 +187,7 @@ def test_sendmail_gets_the_message_and_no_header_of_anothers(config, alerts, mon
 
 def test_new_alerts_are_saved_for_others_and_stay_until_there_are_newer_ones(config, alerts, tmp_path):
     file = tmp_path / "feed/new.geojson"
-    ways = chosen_ways([], None, Save(file, config["project"], about(config)))
+    ways = chosen_ways([], None, Save(file, about(config)))
     alerts(a="open", b="open")
     assert ended(config, ways)
     first = gpd.read_file(file)

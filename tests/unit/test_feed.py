@@ -16,6 +16,7 @@ from sealwatch.vectors import write_geopackage_layers
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 ABOUT = {
+    "project": "testland",
     "title": "Land <sealed> & new",
     "attribution": "Contains modified Copernicus Sentinel data.",
     "licence": "CC-BY-4.0",
@@ -77,7 +78,7 @@ def written(layers, tmp_path):
     def write(alerts, events, end="2025-12-31", **options):
         names = {"geojson": "a.geojson", "atom": "a.atom", "maproulette": "tasks.geojsonl"}
         targets = {kind: tmp_path / "feed" / name for kind, name in names.items()}
-        write_feed([layers(alerts, events)], targets, "testland", ABOUT, end, **options)
+        write_feed([layers(alerts, events)], targets, ABOUT, end, **options)
         return targets
 
     return write

@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except SealwatchError as error:
         print(f"sealwatch: error: {error}", file=sys.stderr)
         return 2
-    print(as_geojson(entries, config["project"], about(config)), end="")
+    print(as_geojson(entries, about(config)), end="")
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def about(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Project, title, attribution, licence, contact and address of a project's feed (see `write_feed`)."""
+    """Project, title, attribution, licence, contact and address of a project, for its feed."""
     services = config["services"]
     return {
         "project": config["project"],

@@ -66,10 +66,6 @@ class Entry:
         undone = f", undone since {p['reversed_since']}" if self.status == "reversed" else ""
         return f"{kind}: {p['from_class']} to {p['to_class']} since {p['since']}{undone}"
 
-    def urn(self, project: str) -> str:
-        """See `urn`."""
-        return urn(project, self.key)
-
 
 def urn(project: str, key: str) -> str:
     """An IRI of an alert or event that is the same whenever and wherever the project is built (RFC 4122, version 5)."""

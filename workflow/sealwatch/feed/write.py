@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import shapely
 
 from ..files import atomic_path, write_text
-from .entries import Entry, read_entries
+from .entries import Entry, read_entries, urn
 
 NOTICE = "Found by an automatic method and not reviewed by a person: look before you rely on it."
 
@@ -29,7 +29,6 @@ _RECORD_SEPARATOR = "\x1e"
 def write_feed(
     layers: Sequence[str | Path],
     targets: Mapping[str, str | Path],
-    project: str,
     about: Mapping[str, Any],
     end: str,
     limit: int = 500,
@@ -42,9 +41,8 @@ def write_feed(
         layers: GeoPackages of the zones with the layers `events` and `alerts`.
         targets: files to write: `geojson` (RFC 7946), `atom` (RFC 4287 with GeoRSS), `maproulette` (line-by-line
             GeoJSON, RFC 7464).
-        project: name of the project, part of the entries' ids.
-        about: `title`, `attribution`, `licence`, `contact` (`organisation`, `email`) and `url`, or None for each but
-            the title.
+        about: see `about.about`; its `project` is part of the entries' ids, and all but `project` and `title` may be
+            None.
         end: last day of the period, see `read_entries`.
         limit: most entries of the Atom file.
 
@@ -55,43 +53,46 @@ def write_feed(
         VectorError: a file, a layer or a field is missing.
     """
     entries = read_entries(layers, end)
-    write_text(targets["geojson"], as_geojson(entries, project, about))
+    write_text(targets["geojson"], as_geojson(entries, about))
     with atomic_path(targets["atom"]) as part:
-        part.write_bytes(as_atom(entries[:limit], project, about))
-    write_text(targets["maproulette"], as_tasks(entries, project, about))
+        part.write_bytes(as_atom(entries[:limit], about))
+    write_text(targets["maproulette"], as_tasks(entries, about))
     return entries
 
 
-def as_geojson(entries: Sequence[Entry], project: str, about: Mapping[str, Any]) -> str:
+def as_geojson(entries: Sequence[Entry], about: Mapping[str, Any]) -> str:
     """A FeatureCollection; what it is and whose, as foreign members (RFC 7946, 6.1)."""
     title = f"{about['title']}: alerts and changes"
-    collection = collection_of(title, [_feature(entry, project) for entry in entries], about)
+    collection = collection_of(title, [_feature(entry, about) for entry in entries], about)
     return json.dumps(collection, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def collection_of(title: str, features: list[dict[str, Any]], about: Mapping[str, Any]) -> dict[str, Any]:
     """A FeatureCollection that says that nobody reviewed it, and whose it is."""
-    terms = {name: about[name] for name in ("attribution", "licence")}
-    return {"type": "FeatureCollection", "title": title, "notice": NOTICE, **terms, "features": features}
+    return {"type": "FeatureCollection", "title": title, **_terms(about), "features": features}
 
 
-def _feature(entry: Entry, project: str) -> dict[str, Any]:
+def _terms(about: Mapping[str, Any]) -> dict[str, Any]:
+    return {"notice": NOTICE, "attribution": about["attribution"], "licence": about["licence"]}
+
+
+def _feature(entry: Entry, about: Mapping[str, Any]) -> dict[str, Any]:
     known = {"key": entry.key, "status": entry.status, "title": entry.title, "updated": entry.updated}
     return {
         "type": "Feature",
-        "id": entry.urn(project),
+        "id": urn(about["project"], entry.key),
         "geometry": json.loads(shapely.to_geojson(entry.geometry)),
         "properties": {**known, **entry.properties, "reviewed": False},
     }
 
 
-def as_atom(entries: Sequence[Entry], project: str, about: Mapping[str, Any]) -> bytes:
+def as_atom(entries: Sequence[Entry], about: Mapping[str, Any]) -> bytes:
     """An Atom feed with each cell as a GeoRSS polygon (latitude before longitude)."""
     ElementTree.register_namespace("", ATOM)
     ElementTree.register_namespace("georss", GEORSS)
     feed = ElementTree.Element(f"{{{ATOM}}}feed")
-    contact = about["contact"] or {}
-    _add(feed, "id", Entry("feed", "", "", {}, shapely.Polygon()).urn(project))
+    project, contact = about["project"], about["contact"] or {}
+    _add(feed, "id", urn(project, "feed"))
     _add(feed, "title", f"{about['title']}: alerts and changes")
     _add(feed, "subtitle", NOTICE)
     _add(feed, "updated", entries[0].updated if entries else "1970-01-01T00:00:00Z")
@@ -106,7 +107,7 @@ def as_atom(entries: Sequence[Entry], project: str, about: Mapping[str, Any]) ->
         _add(feed, "rights", rights)
     for entry in entries:
         item = _add(feed, "entry")
-        _add(item, "id", entry.urn(project))
+        _add(item, "id", urn(project, entry.key))
         _add(item, "title", entry.title)
         _add(item, "updated", entry.updated)
         _add(item, "category", term=entry.status)
@@ -133,15 +134,14 @@ def _text(entry: Entry) -> str:
     return f"{entry.title}. {entry.key} at {centre.y:.5f}, {centre.x:.5f}; {'; '.join(facts)}. {NOTICE}"
 
 
-def as_tasks(entries: Sequence[Entry], project: str, about: Mapping[str, Any]) -> str:
+def as_tasks(entries: Sequence[Entry], about: Mapping[str, Any]) -> str:
     """A task for each change that stands and each open alert; `id` lets MapRoulette know it at the next upload."""
     tasks = [entry for entry in entries if entry.status in ("provisional", "confirmed")]
     lines = []
     for entry in tasks:
-        feature = _feature(entry, project)
+        feature = _feature(entry, about)
         # MapRoulette shows the properties and drops members of the collection.
-        terms = {name: about[name] for name in ("attribution", "licence")}
-        feature["properties"] |= {"id": feature["id"], "instruction": TASK, "notice": NOTICE, **terms}
+        feature["properties"] |= {"id": feature["id"], "instruction": TASK, **_terms(about)}
         collection = {"type": "FeatureCollection", "features": [feature]}
         lines.append(_RECORD_SEPARATOR + json.dumps(collection, ensure_ascii=False, allow_nan=False) + "\n")
     return "".join(lines)

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(chosen: argparse.Namespace, config: dict[str, Any], held: Held) -> int:
-    save = Save(chosen.save, config["project"], about(config)) if chosen.save else None
+    save = Save(chosen.save, about(config)) if chosen.save else None
     ways = chosen_ways(chosen.mail_to, chosen.mail_from, save)
     folder = Path(config["results"]) / "scheduled"
     told, begin = Told(folder / "told.json"), now()

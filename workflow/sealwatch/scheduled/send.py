@@ -179,8 +179,8 @@ class Post:
 class Save:
     """GeoJSON of the alerts that are new or have another status, as points: those of the last run that had any."""
 
-    def __init__(self, path: Path, project: str, terms: Mapping[str, Any]) -> None:
-        self._path, self._project, self._terms = path, project, terms
+    def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
+        self._path, self._about = path, about
 
     def send(self, subject: str, text: str, alerts: list[dict[str, Any]]) -> None:
         """Write the file anew, with the ids of the feed; a run without news leaves it as it was."""
@@ -189,14 +189,14 @@ class Save:
         features = [
             {
                 "type": "Feature",
-                "id": urn(self._project, alert["alert_id"]),
+                "id": urn(self._about["project"], alert["alert_id"]),
                 "geometry": {"type": "Point", "coordinates": [alert["lon"], alert["lat"]]},
                 "properties": {key: value for key, value in alert.items() if key not in ("lon", "lat")},
             }
             for alert in alerts
         ]
         try:
-            write_json(self._path, collection_of(subject, features, self._terms))
+            write_json(self._path, collection_of(subject, features, self._about))
         except OSError as error:
             raise ServiceError(
                 f"{self._path}: cannot be written ({error.strerror}); make its folder writable"
