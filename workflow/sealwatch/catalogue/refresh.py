@@ -122,6 +122,13 @@ def _search(settings: Mapping[str, Any], bands: list[str], selection: Selection)
     slices = [(tile, month) for tile in selection.tiles or () for month in selection.months()]
     in_a_row = 0
 
+    def readable(item: dict[str, Any]) -> bool:
+        try:
+            adapter(item, bands)
+        except ItemError:
+            return False
+        return True
+
     def search(place: Slice) -> list[dict[str, Any]] | str:
         nonlocal in_a_row
         if in_a_row >= GIVE_UP_AFTER:
@@ -129,7 +136,7 @@ def _search(settings: Mapping[str, Any], bands: list[str], selection: Selection)
         days = selection.days(place[1])
         try:
             found = api.items(place[0], *days)
-            if not all(_readable(item) for item in found):
+            if not all(readable(item) for item in found):
                 # An item is rejected only after it was seen whole, never because its listing was shortened.
                 found = api.items(place[0], *days, whole=True)
         except CatalogueError as error:
@@ -138,13 +145,6 @@ def _search(settings: Mapping[str, Any], bands: list[str], selection: Selection)
             return str(error)
         in_a_row = 0
         return found
-
-    def _readable(item: dict[str, Any]) -> bool:
-        try:
-            adapter(item, bands)
-        except ItemError:
-            return False
-        return True
 
     listing = Listing()
     with ThreadPoolExecutor(settings["parallel"]) as pool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.error import URLError
 
 from . import torchvision_ops
 
@@ -35,7 +34,7 @@ def fetch_eurosat(index: str | Path, dataset: type[EuroSAT] = EuroSAT) -> int:
     try:
         for split in dataset.splits:
             dataset(root=folder, split=split, download=True, checksum=True)
-    except (URLError, OSError, RuntimeError) as error:
+    except (OSError, RuntimeError) as error:
         raise ConfigError(
             f"classifier.patches: EuroSAT cannot be downloaded to {folder} ({error}); on a machine with internet run "
             f"torchgeo.datasets.EuroSAT(root, split, download=True) for each split, copy its root to {folder} and run "

@@ -17,7 +17,7 @@ LABEL_FIELDS = ("class", "tile", "date", "platform")
 
 
 def labelled_scenes(labels: str | Path) -> list[str]:
-    """Keys (`33TVM/2021-06-14_S2A`) of the scenes that carry labels, sorted; read at parse time.
+    """Keys (`33TVM/2021-06-14_S2A`) of the scenes that carry labels, sorted.
 
     Raises:
         VectorError: the layer cannot be read, is empty, or holds a bad class or scene.
@@ -28,7 +28,8 @@ def labelled_scenes(labels: str | Path) -> list[str]:
     columns = ", ".join(f'"{field}"' for field in LABEL_FIELDS)
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            rows = database.execute(f'SELECT {columns} FROM "{LABEL_LAYER}"').fetchall()
+            found = database.execute(f'SELECT {columns} FROM "{LABEL_LAYER}"')
+            rows = [tuple(map(str, row)) for row in found]
     except sqlite3.Error as error:
         raise VectorError(
             f"{labels}: layer {LABEL_LAYER} with fields {', '.join(LABEL_FIELDS)} cannot be read ({error}); "
@@ -38,8 +39,7 @@ def labelled_scenes(labels: str | Path) -> list[str]:
         raise VectorError(
             f"{labels}: layer {LABEL_LAYER} is empty; draw labels or unset classifier.local_labels"
         )
-    for number, row in enumerate(rows, 1):
-        name, tile, date, platform = (str(value) for value in row)
+    for number, (name, tile, date, platform) in enumerate(rows, 1):
         if name not in LAND_COVER_CLASSES:
             raise VectorError(
                 f"{labels}: row {number} has class {name!r}; the classes are {', '.join(LAND_COVER_CLASSES)}"
@@ -49,4 +49,4 @@ def labelled_scenes(labels: str | Path) -> list[str]:
                 raise VectorError(
                     f"{labels}: row {number} has {kind} {value!r}; write it as 33TVM, 2021-06-14, S2A"
                 )
-    return sorted({scene_key(str(t), str(d), str(p)) for _, t, d, p in rows})
+    return sorted({scene_key(*scene) for _, *scene in rows})
