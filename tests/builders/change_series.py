@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sealwatch.composites.maps import NO_CLASS, write_map
+from sealwatch.composites.maps import NO_CLASS
 from sealwatch.grid import Window
 from sealwatch.keys import LAND_COVER_CLASSES, months_of
+
+from .maps import write_map
 
 LETTERS = {
     "F": "Forest",
@@ -39,7 +41,7 @@ def write_period(path: Path, window: Window, land_cover: np.ndarray, **attribute
         "observations": ("int32", (land_cover != NO_CLASS) * 1, "number of clear observations"),
         "clear_fraction": ("float32", (land_cover != NO_CLASS) * 0.9, "share of clear pixels of the patch"),
     }
-    write_map(path, "composite", 1, window, probability, land_cover, layers, attributes)
+    write_map(path, window, probability, land_cover, layers, attributes)
     return path
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sealwatch import hdf5
-from sealwatch.composites.maps import write_map
+from sealwatch.composites.maps import NO_CLASS, blocks, create_map
 from sealwatch.grid import Window
 from sealwatch.keys import LAND_COVER_CLASSES
 
@@ -21,6 +23,23 @@ def write_grid(path: Path, window: Window = ZONE, inside: np.ndarray | None = No
         file.set_grid(window)
         file.add("inside", ("y", "x"), "uint8", np.ones(window.shape, "u1") if inside is None else inside)
     return path
+
+
+def write_map(
+    path: Path,
+    window: Window,
+    probability: np.ndarray,
+    land_cover: np.ndarray,
+    layers: Mapping[str, tuple[str, np.ndarray, str]],
+    provenance: Mapping[str, Any],
+) -> None:
+    """A map from whole arrays; `layers` holds dtype, array (height, width) and description by name."""
+    kinds = {name: (dtype, text) for name, (dtype, _, text) in layers.items()}
+    with create_map(path, "test", 1, window, kinds, provenance) as target:
+        for rows in blocks(window.height):
+            values = {"probability": probability[:, rows], "class": land_cover[rows]}
+            values |= {name: data[rows].astype(dtype) for name, (dtype, data, _) in layers.items()}
+            target.write(rows, land_cover[rows] != NO_CLASS, values)
 
 
 def shares_of(land_cover: np.ndarray, share: float | np.ndarray = 0.9) -> np.ndarray:
@@ -45,7 +64,7 @@ def write_tile(
     land_cover = np.where(seen, np.where(seen, probability, 0).argmax(axis=0), 255).astype("u1")
     layer = {"clear_fraction": ("float32", np.broadcast_to(clear, window.shape), "clear")}
     origin = {"tile": tile, "date": day[0], "platform": day[1]}
-    write_map(path, "test", 1, window, probability, land_cover, layer, origin)
+    write_map(path, window, probability, land_cover, layer, origin)
     return path
 
 
@@ -67,7 +86,7 @@ def write_classes(
         layers["confidence"] = ("float32", np.where(seen, share, np.nan), "confidence")
         layers[name] = (dtype, np.where(seen, weight, 0), name)
     provenance = {"tile": tile, "date": "2021-06-14", "platform": "S2A"} if name == "clear_fraction" else {}
-    write_map(path, "test", 1, window, shares_of(land_cover, share), land_cover, layers, provenance)
+    write_map(path, window, shares_of(land_cover, share), land_cover, layers, provenance)
     return path
 
 

@@ -189,33 +189,3 @@ def create_map(
         for name, (dtype, text) in layers.items():
             variables[name] = file.add(name, ("y", "x"), dtype, chunks=chunk, long_name=text)
         yield MapWriter(variables)
-
-
-def write_map(
-    path: str | Path,
-    step: str,
-    baseline: int,
-    window: Window,
-    probability: np.ndarray,
-    land_cover: np.ndarray,
-    layers: Mapping[str, tuple[str, np.ndarray, str]],
-    provenance: Mapping[str, Any],
-) -> None:
-    """Write a whole map from arrays.
-
-    Args:
-        path: target.
-        step: rule that writes it.
-        baseline: its baseline number.
-        window: cell grid.
-        probability: float32 (class, height, width).
-        land_cover: uint8 (height, width).
-        layers: dtype, array (height, width) and description by name.
-        provenance: root attributes.
-    """
-    kinds = {name: (dtype, text) for name, (dtype, _, text) in layers.items()}
-    with create_map(path, step, baseline, window, kinds, provenance) as target:
-        for rows in blocks(window.height):
-            values = {"probability": probability[:, rows], "class": land_cover[rows]}
-            values |= {name: data[rows].astype(dtype) for name, (dtype, data, _) in layers.items()}
-            target.write(rows, land_cover[rows] != NO_CLASS, values)
