@@ -11,6 +11,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+MEDIA_TYPES = {
+    ".atom": "application/atom+xml",
+    ".csv": "text/csv",
+    ".geojson": "application/geo+json",
+    ".gpkg": "application/geopackage+sqlite3",
+    ".h5": "application/x-hdf5",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".npz": "application/zip",
+    ".onnx": "application/octet-stream",
+    ".parquet": "application/vnd.apache.parquet",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
+    ".xml": "application/xml",
+    ".yaml": "application/yaml",
+}
+"""Media type of a product by the suffix of its name."""
+
 
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import hdf5
 from ..errors import RasterError
-from ..files import file_digest, write_json
+from ..files import MEDIA_TYPES, file_digest, write_json
 from ..grid import Window
 from ..keys import LAND_COVER_CLASSES, half_span
 from .maps import CLASS_COLOURS, NO_CLASS, blocks
@@ -35,11 +35,6 @@ COLLECTIONS = {
 }
 """Title of each collection by its id."""
 
-_MEDIA_TYPES = {
-    ".h5": "application/x-hdf5",
-    ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
-    ".gpkg": "application/geopackage+sqlite3",
-}
 _CLASS_VARIABLES = ("class", "from_class", "to_class")
 
 
@@ -88,7 +83,7 @@ def write_item(
     for key, path in files.items():
         assets[key] |= {
             "href": os.path.relpath(path, here),
-            "type": _MEDIA_TYPES[Path(path).suffix],
+            "type": MEDIA_TYPES[Path(path).suffix],
             "file:size": Path(path).stat().st_size,
             "file:checksum": "1220" + file_digest(path).removeprefix("sha256:"),
         }

@@ -8,28 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..files import file_digest
+from ..files import MEDIA_TYPES, file_digest
 
 Entity = dict[str, Any]
-
-_MEDIA_TYPES = {
-    ".atom": "application/atom+xml",
-    ".csv": "text/csv",
-    ".geojson": "application/geo+json",
-    ".gpkg": "application/geopackage+sqlite3",
-    ".h5": "application/x-hdf5",
-    ".html": "text/html",
-    ".json": "application/json",
-    ".md": "text/markdown",
-    ".npz": "application/zip",
-    ".onnx": "application/octet-stream",
-    ".parquet": "application/vnd.apache.parquet",
-    ".png": "image/png",
-    ".svg": "image/svg+xml",
-    ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
-    ".xml": "application/xml",
-    ".yaml": "application/yaml",
-}
 
 _SPDX = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9.+]+)+|MIT|ISC|Zlib|Unlicense")
 """Licences that look like an SPDX identifier, such as CC-BY-4.0."""
@@ -59,7 +40,7 @@ class Graph:
             quote(path.relative_to(self.root).as_posix()),
             kind or "File",
             name=name,
-            encodingFormat=_MEDIA_TYPES.get(path.suffix, "text/plain"),
+            encodingFormat=MEDIA_TYPES.get(path.suffix, "text/plain"),
             contentSize=str(path.stat().st_size),
             sha256=file_digest(path).removeprefix("sha256:"),
             **properties,

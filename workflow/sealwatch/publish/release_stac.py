@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from ..files import file_digest
+from ..files import MEDIA_TYPES, file_digest
 from .release_metadata import About, time_span
 from .release_raster import CELL_M, NO_DATA, colour_of, half_code, raster_bounds
 
@@ -47,21 +47,11 @@ _COLUMNS = {
 }
 _TYPES = {"int64": "int64", "float64": "double"}
 _FILES = {
-    "newly_sealed.gpkg": ("geopackage", "application/geopackage+sqlite3", ["data"], "Polygons, GeoPackage"),
-    "newly_sealed.parquet": (
-        "geoparquet",
-        "application/vnd.apache.parquet",
-        ["data"],
-        "Polygons, GeoParquet",
-    ),
-    "newly_sealed.tif": (
-        "raster",
-        "image/tiff; application=geotiff; profile=cloud-optimized",
-        ["data", "visual"],
-        "Half-year in which each cell was sealed",
-    ),
-    "metadata.xml": ("metadata", "application/xml", ["metadata"], "ISO 19139 metadata"),
-    "CHANGELOG.md": ("changelog", "text/markdown", ["metadata"], "Changes against the release before"),
+    "newly_sealed.gpkg": ("geopackage", ["data"], "Polygons, GeoPackage"),
+    "newly_sealed.parquet": ("geoparquet", ["data"], "Polygons, GeoParquet"),
+    "newly_sealed.tif": ("raster", ["data", "visual"], "Half-year in which each cell was sealed"),
+    "metadata.xml": ("metadata", ["metadata"], "ISO 19139 metadata"),
+    "CHANGELOG.md": ("changelog", ["metadata"], "Changes against the release before"),
 }
 
 
@@ -77,10 +67,10 @@ def release_item(
         folder: folder with the files of `_FILES`.
     """
     assets: dict[str, dict[str, Any]] = {}
-    for name, (key, media_type, roles, title) in _FILES.items():
+    for name, (key, roles, title) in _FILES.items():
         assets[key] = {
             "href": f"./{name}",
-            "type": media_type,
+            "type": MEDIA_TYPES[Path(name).suffix],
             "roles": roles,
             "title": title,
             "file:size": (folder / name).stat().st_size,
