@@ -59,6 +59,17 @@ def test_cell_numbers_do_not_depend_on_the_window():
     large = grid.Window(32633, 496640, 5120000, 640, 12, 8)
     small = grid.Window(32633, 497280, 5119360, 640, 4, 4)
     assert grid.row_col(large, 1, 1) == grid.row_col(small, 0, 0) == (7998, 777)
+    assert grid.in_window(large, 7998, 777) == (1, 1)
+    assert grid.in_window(small, *grid.row_col(large, 0, 0)) == (-1, -1)
+
+
+def test_where_windows_lie_over_each_other():
+    large = grid.Window(32633, 496640, 5120000, 640, 12, 8)
+    inner = grid.Window(32633, 497280, 5119360, 640, 4, 4)
+    beyond = grid.Window(32633, 496000, 5120640, 640, 4, 4)
+    assert inner.overlap(large) == ((slice(0, 4), slice(0, 4)), (slice(1, 5), slice(1, 5)))
+    assert beyond.overlap(large) == ((slice(1, 4), slice(1, 4)), (slice(0, 3), slice(0, 3)))
+    assert grid.Window(32633, 496000, 5120640, 640, 1, 1).overlap(large) is None
 
 
 def test_windows_off_the_lattice_are_refused():

@@ -79,6 +79,20 @@ class Window:
         x_min, y_max = self.x_min + cols.start * size, self.y_max - rows.start * size
         return Window(self.epsg, x_min, y_max, size, cols.stop - cols.start, rows.stop - rows.start)
 
+    def overlap(self, other: Window) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
+        """Rows and columns of this window and of `other` where they lie over each other; None where they do not.
+
+        Raises:
+            ValueError: the two windows do not lie on the same lattice.
+        """
+        row, col = self.offset_in(other)
+        top, left = max(row, 0), max(col, 0)
+        bottom, right = min(row + self.height, other.height), min(col + self.width, other.width)
+        if bottom <= top or right <= left:
+            return None
+        own = slice(top - row, bottom - row), slice(left - col, right - col)
+        return own, (slice(top, bottom), slice(left, right))
+
     def refined(self, cell_size_m: float) -> Window:
         """The same extent with smaller cells that divide it exactly."""
         factor = self.cell_size_m / cell_size_m
@@ -112,3 +126,9 @@ def row_col(window: Window, row: Any, col: Any) -> tuple[Any, Any]:
     upper = round(window.y_max / window.cell_size_m)
     left = round(window.x_min / window.cell_size_m)
     return upper - 1 - row, left + col
+
+
+def in_window(window: Window, row: Any, col: Any) -> tuple[Any, Any]:
+    """Row and column in a window of cell (row, col) of the zone's grid, also outside it: the inverse of `row_col`."""
+    lowest, left = row_col(window, window.height - 1, 0)
+    return window.height - 1 - (row - lowest), col - left

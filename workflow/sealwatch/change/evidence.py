@@ -13,7 +13,7 @@ import pandas as pd
 from ..composites.maps import NO_CLASS
 from ..errors import RasterError
 from ..files import atomic_path
-from ..grid import Window
+from ..grid import Window, in_window
 from ..keys import LAND_COVER_CLASSES, half_of, month_of
 from ..vectors import append_to_geopackage, read_vector
 from .persistence import NOT_OBSERVED
@@ -54,8 +54,7 @@ def subjects(layers: str | Path, window: Window) -> pd.DataFrame:
     if not chosen:
         return pd.DataFrame({"event_id": pd.Series(dtype=object), "cell": pd.Series(dtype="i8")})
     found = pd.DataFrame(pd.concat(chosen, ignore_index=True))
-    row = round(window.y_max / window.cell_size_m) - 1 - found["row"].to_numpy("i8")
-    col = found["col"].to_numpy("i8") - round(window.x_min / window.cell_size_m)
+    row, col = in_window(window, found["row"].to_numpy("i8"), found["col"].to_numpy("i8"))
     if ((row < 0) | (row >= window.height) | (col < 0) | (col >= window.width)).any():
         raise RasterError(f"{layers}: its cells do not lie on the grid of the maps; delete it and run again")
     return (

@@ -12,7 +12,7 @@ from .. import hdf5
 from ..change.persistence import NOT_OBSERVED
 from ..change.series import STATE_OF_CLASS
 from ..errors import RasterError
-from ..grid import Window, row_col
+from ..grid import Window, in_window
 from ..keys import half_of
 from ..vectors import read_vector
 from .apportion import Pieces
@@ -129,8 +129,6 @@ def _open_alerts(layers: Path, window: Window, halves: list[str]) -> np.ndarray:
     position = np.zeros(window.height * window.width, "i8")
     alerts = read_vector(layers, "alerts", ("row", "col", "first_month", "status"))
     alerts = alerts[alerts["status"] == "open"]
-    lowest, left = row_col(window, window.height - 1, 0)
-    for alert in alerts.itertuples():
-        row, col = window.height - 1 - (int(alert.row) - lowest), int(alert.col) - left
-        position[row * window.width + col] = halves.index(half_of(alert.first_month)) + 1
+    row, col = in_window(window, alerts["row"].to_numpy("i8"), alerts["col"].to_numpy("i8"))
+    position[row * window.width + col] = [halves.index(half_of(m)) + 1 for m in alerts["first_month"]]
     return position

@@ -9,6 +9,7 @@ from .. import hdf5
 from ..catalogue.records import read_record
 from ..composites.maps import NO_CLASS
 from ..files import file_digest
+from ..grid import in_window
 from ..keys import LAND_COVER_CLASSES, WILDCARD_CONSTRAINTS, half_range, half_span
 from .products import Products
 
@@ -109,8 +110,7 @@ def _at_cell(products: Products, scene: str, cell: tuple[int, int]) -> dict[str,
         return None
     with hdf5.read(products.folder / f"landcover/{scene}.h5") as file:
         window = hdf5.read_window(file)
-        row = round(window.y_max / window.cell_size_m) - 1 - cell[0]
-        col = cell[1] - round(window.x_min / window.cell_size_m)
+        row, col = in_window(window, *cell)
         if not (0 <= row < window.height and 0 <= col < window.width):
             return {"inside": False}
         code, clear = int(file["class"][row, col]), float(file["clear_fraction"][row, col])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,13 +101,13 @@ def _clearest(
     inside = _inside(shape, window)
 
     def rank(key: tuple[str, str]) -> tuple[int, int, tuple[str, str]]:
-        scl = _composed(dates[key], "m20/scl", window, 0)[0]
+        scl = _composed(dates[key], "m20/scl", window)[0]
         unclear = np.isin(scl, [*unclear_scl, 0, 255]) & inside
         return int(100 * unclear.sum() / max(inside.sum(), 1)), days_from_summer(key[0], epsg), key
 
     best = min(dates, key=rank)
     fine = window.refined(PIXEL_SIZE_M)
-    reflectance = _composed(dates[best], "m10/reflectance", fine, 0) / 10000
+    reflectance = _composed(dates[best], "m10/reflectance", fine) / 10000
     bright = np.clip(reflectance / _CEILING, 0, 1) ** _GAMMA
     rgb = np.where((reflectance > 0).all(axis=0), 1 + np.rint(bright * 254), 0).astype("u1")
     return fine, rgb, *best
@@ -122,19 +121,16 @@ def _inside(shape: geopandas.GeoSeries, window: Window) -> np.ndarray:
     return rasterize(shape, out_shape=window.shape, transform=transform, all_touched=True, dtype="u1") == 1
 
 
-def _composed(paths: Sequence[str | Path], dataset: str, window: Window, nothing: int) -> np.ndarray:
-    """(bands, height, width) of scenes of one date; where tiles overlap the first with data."""
+def _composed(paths: Sequence[str | Path], dataset: str, window: Window) -> np.ndarray:
+    """uint16 (bands, height, width) of scenes of one date, 0 without data; where tiles overlap the first with data."""
     group = dataset.split("/")[0]
-    out = np.full((3 if group == "m10" else 1, *window.shape), nothing, "u2")
+    out = np.zeros((3 if group == "m10" else 1, *window.shape), "u2")
     for path in paths:
         with hdf5.read(path) as file:
-            scene = hdf5.read_window(file, group)
-            row, col = scene.offset_in(window)
-            top, left = max(row, 0), max(col, 0)
-            bottom, right = min(row + scene.height, window.height), min(col + scene.width, window.width)
-            if bottom <= top or right <= left:
+            found = hdf5.read_window(file, group).overlap(window)
+            if found is None:
                 continue
-            part = slice(top - row, bottom - row), slice(left - col, right - col)
+            part, place = found
             if group == "m10":
                 names = hdf5.read_labels(file, "m10/band")
                 if not set(_RGB) <= set(names):
@@ -143,8 +139,8 @@ def _composed(paths: Sequence[str | Path], dataset: str, window: Window, nothing
             else:
                 values = file[dataset][part][None]
                 values = np.where(values == 255, 0, values)
-        here = out[:, top:bottom, left:right]
-        here[...] = np.where((here == nothing).any(axis=0), values, here)
+        here = out[:, *place]
+        here[...] = np.where((here == 0).any(axis=0), values, here)
     return out
 
 
@@ -174,25 +170,12 @@ def _photo_rows(photo: Photo) -> Iterator[tuple[slice, np.ndarray]]:
 def _write_cog(
     target: Path, window: Window, parts: Iterable[tuple[slice, np.ndarray]], options: Mapping[str, str]
 ) -> None:
+    import rasterio
     from rasterio.shutil import copy
+    from rasterio.transform import Affine
     from rasterio.windows import Window as Part
 
-    with _plain_tiff(target, window) as (image, path):
-        for rows, pixels in parts:
-            part = Part.from_slices(rows, (0, window.width))
-            image.write(pixels, window=part)
-            # JPEG changes the zeros of empty land: a mask keeps them apart.
-            image.write_mask((pixels > 0).any(axis=0), window=part)
-        image.close()
-        copy(path, target, driver="COG", **_COG, **options)
-
-
-@contextmanager
-def _plain_tiff(target: Path, window: Window) -> Iterator[tuple[Any, Path]]:
-    import rasterio
-    from rasterio.transform import Affine
-
-    path = target.with_suffix(".plain.tif")
+    plain = target.with_suffix(".plain.tif")
     profile = {
         "driver": "GTiff",
         "width": window.width,
@@ -207,7 +190,12 @@ def _plain_tiff(target: Path, window: Window) -> Iterator[tuple[Any, Path]]:
         "transform": Affine.from_gdal(*window.geotransform),
         "BIGTIFF": "IF_SAFER",
     }
-    with ExitStack() as stack:
-        stack.callback(path.unlink, missing_ok=True)
-        stack.enter_context(rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True))
-        yield stack.enter_context(rasterio.open(path, "w", **profile)), path
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        with rasterio.open(plain, "w", **profile) as image:
+            for rows, pixels in parts:
+                part = Part.from_slices(rows, (0, window.width))
+                image.write(pixels, window=part)
+                # JPEG changes the zeros of empty land: a mask keeps them apart.
+                image.write_mask((pixels > 0).any(axis=0), window=part)
+        copy(plain, target, driver="COG", **_COG, **options)
+    plain.unlink()

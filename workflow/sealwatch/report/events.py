@@ -13,6 +13,7 @@ import numpy as np
 from ..change.plot import event_transition, transition_svg
 from ..change.series import MapSeries
 from ..composites.maps import NO_CLASS
+from ..grid import in_window
 from ..keys import LAND_COVER_CLASSES, half_span
 from ..orthophoto.sheets import read_footprints, read_index
 from ..vectors import read_vectors
@@ -182,9 +183,8 @@ def _of_zone(zone: str, chosen: pd.DataFrame, products: Products, facts: Facts):
     months = [path for path in products.months if Path(path).parent.name == zone]
     with MapSeries(halves[:1]) as like:
         window = like.window
-        top, left = round(window.y_max / window.cell_size_m), round(window.x_min / window.cell_size_m)
-        cell = (top - 1 - chosen["row"].to_numpy("i8")) * window.width + chosen["col"].to_numpy("i8") - left
-        cells, place = np.unique(cell, return_inverse=True)
+        row, col = in_window(window, chosen["row"].to_numpy("i8"), chosen["col"].to_numpy("i8"))
+        cells, place = np.unique(row * window.width + col, return_inverse=True)
         classes: dict[str, np.ndarray] = {}
         periods: dict[str, dict[str, np.ndarray]] = {}
         for path in [*halves, *months]:

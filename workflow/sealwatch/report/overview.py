@@ -38,22 +38,19 @@ def newest_clear_rgb(
     out = np.full((-(-window.height // step), -(-window.width // step), 3), np.nan, "f4")
     for path in acquisitions:
         with hdf5.read(path) as file:
-            scene = hdf5.read_window(file, "m10")
-            row, col = scene.offset_in(window)
-            # Both corners lie on the lattice of 64 px, of which every step used here is a divisor.
-            top, left = max(row, 0), max(col, 0)
-            bottom, right = min(row + scene.height, window.height), min(col + scene.width, window.width)
-            if bottom <= top or right <= left:
+            found = hdf5.read_window(file, "m10").overlap(window)
+            if found is None:
                 continue
-            rows = slice(top - row, bottom - row, step)
-            cols = slice(left - col, right - col, step)
+            # Both corners lie on the lattice of 64 px, of which every step used here is a divisor.
+            rows, cols = (slice(part.start, part.stop, step) for part in found[0])
+            place = tuple(slice(part.start // step, -(-part.stop // step)) for part in found[1])
             names = hdf5.read_labels(file, "m10/band")
             cube = file["m10/reflectance"]
             rgb = np.stack([cube[names.index(b), rows, cols] for b in _RGB], axis=-1).astype("f4") / 10000
             scl = np.repeat(np.repeat(file["m20/scl"][:], 2, 0), 2, 1)[rows, cols]
         good = ~np.isin(scl, [*unclear_scl, 255]) & (rgb > 0).all(axis=-1)
-        here = out[top // step : -(-bottom // step), left // step : -(-right // step)]
-        here[...] = np.where((np.isnan(here[..., :1])) & good[..., None], rgb, here)
+        here = out[place]
+        here[...] = np.where(np.isnan(here[..., :1]) & good[..., None], rgb, here)
     return out
 
 
