@@ -13,10 +13,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ..keys import WILDCARD_CONSTRAINTS, half_of, month_of, zone_of_tile
 
@@ -90,3 +91,10 @@ def read_inventory(
             if found and start <= found[1] <= end and int(found[1][5:7]) not in exclude_months:
                 scenes.append((tile, found[1], found[2]))
     return group_scenes(scenes)
+
+
+def configured_inventory(config: Mapping[str, Any]) -> Inventory:
+    """The inventory of a merged configuration: its results folder, tiles and period."""
+    folder, catalogue, period = Path(config["results"], "inventory"), config["catalogue"], config["period"]
+    tiles = known_tiles(catalogue["tiles"], folder)
+    return read_inventory(folder, tiles, period["start"], period["end"], catalogue["exclude_months"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -10,6 +9,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from ..files import file_digest
 
 _NAME_MAX = 255
 """Longest name of a file; Snakemake splits the names of its records there."""
@@ -62,8 +63,7 @@ class Files:
             return None
         if not stat.S_ISREG(found.st_mode) or found.st_size > self._max_checksum_bytes:
             return None
-        with open(path, "rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return file_digest(path)
 
 
 def _times(path: str) -> tuple[float, float] | None:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from .. import __version__, hdf5
-from ..catalogue.inventory import Inventory, known_tiles, read_inventory
+from ..catalogue.inventory import Inventory, configured_inventory
 from ..catalogue.records import read_record
 from ..files import file_digest, value_digest, write_json, write_text
 from ..keys import scene_key, split_sheet_key
@@ -66,13 +66,7 @@ def write_crate(config: Mapping[str, Any]) -> Path:
         raise ProvenanceError(f"{root}: holds no change layers to describe; run the workflow first")
     write_text(root / "crate/config.yaml", yaml.safe_dump(dict(config), allow_unicode=True))
     write_text(root / "crate/Snakefile", _SNAKEFILE.read_text(encoding="utf-8"))
-    inventory = read_inventory(
-        root / "inventory",
-        known_tiles(config["catalogue"]["tiles"], root / "inventory"),
-        config["period"]["start"],
-        config["period"]["end"],
-        config["catalogue"]["exclude_months"],
-    )
+    inventory = configured_inventory(config)
     write_json(root / METADATA, {"@context": _CONTEXT, "@graph": _graph(root, config, inventory)})
     return root / METADATA
 
@@ -224,8 +218,7 @@ def _add_outside(graph: Graph, config: Mapping[str, Any]) -> Iterator[str]:
         digest = registries.get(name, {}).get("digest")
         yield graph.add_outside(f"registry-{name}", f"Registry {name}", digest)
     for path in sorted(graph.root.glob("ortho/*.h5")):
-        with hdf5.read(path) as file:
-            digest = hdf5.read_text(file.attrs["raster_digest"])
-            raster = hdf5.read_text(file.attrs["raster"])
+        made = hdf5.root_attributes(path)
         sheet, year = split_sheet_key(path.stem)
-        yield graph.add_outside(f"orthophoto-{path.stem}", f"Orthophoto {sheet} of {year}: {raster}", digest)
+        title = f"Orthophoto {sheet} of {year}: {made['raster']}"
+        yield graph.add_outside(f"orthophoto-{path.stem}", title, made["raster_digest"])

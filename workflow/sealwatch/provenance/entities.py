@@ -51,10 +51,10 @@ class Graph:
         identity = quote(path.relative_to(self.root).as_posix()) + "/"
         return self.add(identity, "Dataset", name=name, hasPart=references(parts), **properties)
 
-    def add_outside(self, name: str, title: str, digest: str | None, **properties: Any) -> str:
+    def add_outside(self, name: str, title: str, digest: str | None) -> str:
         """Add something that lies outside the crate and is known by its digest."""
         sha256 = digest.removeprefix("sha256:") if digest else None
-        return self.add(f"#{quote(name)}", "CreativeWork", name=title, sha256=sha256, **properties)
+        return self.add(f"#{quote(name)}", "CreativeWork", name=title, sha256=sha256)
 
     def add_organisation(self, contact: Mapping[str, str] | None) -> str | None:
         """Add the organisation that answers for the data with its address; None for nobody."""

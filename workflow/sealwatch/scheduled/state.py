@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..catalogue.inventory import known_tiles, read_inventory
+from ..catalogue.inventory import configured_inventory
 from ..errors import SealwatchError, VectorError
 from ..files import write_json
 from ..keys import scene_key
@@ -39,7 +39,7 @@ def read_state(config: Mapping[str, Any]) -> State:
     Raises:
         VectorError: a file of alerts cannot be read.
     """
-    results, period = Path(config["results"]), config["period"]
+    results = Path(config["results"])
     alerts: dict[str, str] = {}
     for path in alert_files(results):
         import pyarrow
@@ -52,12 +52,8 @@ def read_state(config: Mapping[str, Any]) -> State:
                 f"{path}: cannot be read; make it again: snakemake --forcerun change"
             ) from error
         alerts.update(zip(table["alert_id"].to_pylist(), table["status"].to_pylist(), strict=True))
-    folder = results / "inventory"
-    tiles = known_tiles(config["catalogue"]["tiles"], folder)
-    months = config["catalogue"]["exclude_months"]
-    scenes = read_inventory(folder, tiles, period["start"], period["end"], months).scenes
-    flags = frozenset(path.stem for path in (results / "flags").glob("*.json"))
-    return State(alerts, frozenset(scene_key(*scene) for scene in scenes), flags)
+    scenes = frozenset(scene_key(*scene) for scene in configured_inventory(config).scenes)
+    return State(alerts, scenes, frozenset(path.stem for path in (results / "flags").glob("*.json")))
 
 
 def alert_files(results: Path) -> list[Path]:

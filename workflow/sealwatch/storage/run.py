@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from snakemake.cli import parse_args
@@ -129,7 +129,7 @@ def _fetch_again(plan: Plan, scenes: Scenes, bound: int, arguments: Sequence[str
     return code
 
 
-def _free(scenes: Scenes, bound: int, to_come: Sequence[str] | set[str] | frozenset[str] = ()) -> None:
+def _free(scenes: Scenes, bound: int, to_come: Collection[str] = ()) -> None:
     _refuse_while_running()
     before = scenes.total
     removed = make_room(scenes, bound, to_come)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..plan.files import Records
@@ -126,17 +126,7 @@ def _is_there(job: Job, sizes: dict[str, int], pending: frozenset[str]) -> bool:
 
 def _only_missing(job: Job, reasons: dict[Job, Reason]) -> bool:
     """Whether a scene would be fetched for its file alone, and is classified as it was."""
-    if job not in reasons:
-        return False
-    reason = reasons[job]
-    if (
-        reason.cut_off
-        or reason.newer
-        or reason.params
-        or any(reason.inputs)
-        or reason.follows
-        or reason.software
-    ):
+    if job not in reasons or replace(reasons[job], missing=[]):
         return False
     users = [user for user in job.used_by if user.rule.name == "classify"]
     return bool(users) and all(
@@ -149,8 +139,7 @@ def _only_missing(job: Job, reasons: dict[Job, Reason]) -> bool:
 def _only_follows(reason: Reason | None, jobs: set[Job]) -> bool:
     if reason is None:
         return True
-    other = reason.cut_off or reason.missing or reason.newer or reason.params or any(reason.inputs)
-    return not (other or reason.software) and bool(reason.follows) and jobs.issuperset(reason.follows)
+    return not replace(reason, follows=[]) and bool(reason.follows) and jobs.issuperset(reason.follows)
 
 
 def _is_classified(path: str, made: float, plan: Plan, incomplete: frozenset[str]) -> bool:

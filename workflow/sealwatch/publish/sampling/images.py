@@ -13,7 +13,7 @@ from typing import Any
 import geopandas as gpd
 import shapely
 
-from ...catalogue.inventory import known_tiles, read_inventory
+from ...catalogue.inventory import configured_inventory
 from ...keys import scene_key
 from ...progress import track
 from ..database import connect
@@ -42,15 +42,7 @@ def write_unit_images(config: Mapping[str, Any], sample: str) -> int:
     Raises:
         RasterError: an acquisition cannot be read.
     """
-    results, period = config["results"], config["period"]
-    tiles = known_tiles(config["catalogue"]["tiles"], Path(results, "inventory"))
-    inventory = read_inventory(
-        Path(results, "inventory"),
-        tiles,
-        period["start"],
-        period["end"],
-        config["catalogue"]["exclude_months"],
-    )
+    results, inventory = config["results"], configured_inventory(config)
     with connect(config["database"]) as connection:
         units = connection.execute(
             "SELECT u.unit, u.zone, u.grid_row, u.grid_col, s.cell_size_m, s.period_start, s.period_end "
