@@ -41,7 +41,7 @@ EVENT = "32633-7999-776-2022H1"
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("products")
     halves = write_series(folder / "half", ZONE, HALVES, SERIES)
-    months = months_like(SERIES)
+    months = months_like(HALVES, SERIES)
     months[4, 0] = "F" * 20 + "RRFF" + "F" * 24
     monthly = write_series(folder / "month", ZONE, month_names(HALVES), months)
     detect_change(
@@ -146,7 +146,7 @@ def test_evidence_of_another_grid_is_refused(made, evidence, tmp_path):
     folder, halves, months = made
     small = Window(32633, 496640, 5120000, 640, 3, 2)
     other = write_series(tmp_path, small, ["2022-03-01_S2A"], {})
-    with pytest.raises(RasterError, match=r"2022-03-01_S2A\.h5: its grid 2 x 3 cells"):
+    with pytest.raises(RasterError, match=r"2022-03-01_S2A\.h5: its grid \(3 x 2 cells"):
         collect_evidence(folder / "c.gpkg", [*evidence[1], *other], months, halves, tmp_path / "e.gpkg")
     with pytest.raises(RasterError, match=r"c\.gpkg: its cells do not lie on the grid"):
         collect_evidence(
