@@ -46,6 +46,11 @@ def place_of(dsn: str) -> str:
     return f'database "{parts.get("dbname", "")}" at {host}:{parts.get("port", 5432)}'
 
 
+def first_line(error: psycopg.Error) -> str:
+    """First line of an error's message, or the error's name; further lines repeat the statement."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def identifier(name: str, key: str) -> str:
     """`name` when it may be used as an SQL name.
 
@@ -101,5 +106,4 @@ def connect(settings: Mapping[str, Any]) -> Iterator[psycopg.Connection]:
                 "run snakemake --forcerun load registries"
             ) from error
         except psycopg.Error as error:
-            first = str(error).strip().splitlines() or [type(error).__name__]
-            raise DatabaseError(f"{place_of(dsn)}: {first[0]}") from error
+            raise DatabaseError(f"{place_of(dsn)}: {first_line(error)}") from error

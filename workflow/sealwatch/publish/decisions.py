@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ..errors import SealwatchError
 from ..keys import LAND_COVER_CLASSES
+from .database import first_line
 
 State = Literal["candidate", "accepted", "rejected", "corrected"]
 """What the latest decision on a polygon says; a polygon without one is a candidate."""
@@ -218,11 +219,7 @@ def _append(
             if written != expected:
                 raise ReviewError(f"{expected - written} polygon(s) have no decision to confirm or take back")
     except (errors.ObjectNotInPrerequisiteState, errors.UniqueViolation) as error:
-        raise ChangedSinceSeenError(f"{_first_line(error)}; nothing was written") from error
+        raise ChangedSinceSeenError(f"{first_line(error)}; nothing was written") from error
     except (errors.CheckViolation, errors.InvalidParameterValue) as error:
-        raise ReviewError(f"{_first_line(error)}; nothing was written") from error
+        raise ReviewError(f"{first_line(error)}; nothing was written") from error
     return written
-
-
-def _first_line(error: psycopg.Error) -> str:
-    return str(error).splitlines()[0]

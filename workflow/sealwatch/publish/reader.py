@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from ..errors import DatabaseError
+from .database import first_line
 from .roles import role
 
 OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=30000 -c timezone=UTC"
@@ -48,8 +49,9 @@ def make_reader(dsn: str, schema: str) -> str:
                 )
             )
     except psycopg.Error as error:
-        first = str(error).strip().splitlines() or [type(error).__name__]
-        raise DatabaseError(f"account {account} for the services cannot be made: {first[0]}") from None
+        raise DatabaseError(
+            f"account {account} for the services cannot be made: {first_line(error)}"
+        ) from None
     return make_conninfo(dsn, user=account, password=None)
 
 

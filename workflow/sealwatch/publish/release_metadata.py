@@ -175,9 +175,7 @@ def degrees(bounds: Sequence[float], crs: Any) -> tuple[float, float, float, flo
     """Bounding box of `bounds` in degrees: west, south, east, north."""
     from pyproj import Transformer
 
-    return Transformer.from_crs(CRS(crs), 4326, always_xy=True).transform_bounds(
-        bounds[0], bounds[1], bounds[2], bounds[3]
-    )
+    return Transformer.from_crs(CRS(crs), 4326, always_xy=True).transform_bounds(*bounds)
 
 
 def _text(value: str) -> str:

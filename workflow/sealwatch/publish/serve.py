@@ -29,7 +29,7 @@ from .mapserver import public_views, write_service
 from .ogcapi import OGC_PATH
 from .public import public_schema
 from .reader import reader_dsn, reader_settings
-from .server import ACCOUNT, READY_S, WebServer, serving
+from .server import ACCOUNT, READY_S, WebServer, process_of, serving
 
 ROOT = Path(__file__).parents[3]
 FOLLOW_S = 1.0
@@ -195,12 +195,7 @@ def configured(folder: Path, files: Sequence[Path]) -> PublicService:
 
 def _running(folder: Path) -> int | None:
     """Process id, where the process is still the one that serves from `folder`."""
-    try:
-        pid = int((folder / "serve.pid").read_text())
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (OSError, ValueError):
-        return None
-    return pid if b"sealwatch.publish.serve" in words and str(folder.resolve()).encode() in words else None
+    return process_of(folder / "serve.pid", "sealwatch.publish.serve", str(folder.resolve()))
 
 
 def _path() -> dict[str, str]:

@@ -152,14 +152,7 @@ class WebServer:
     def _running(self) -> int | None:
         """Process id, where the process is still the lighttpd that this folder's state file speaks of."""
         runtime = self._runtime()
-        if runtime is None:
-            return None
-        try:
-            pid = int((runtime / "lighttpd.pid").read_text())
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError):
-            return None
-        return pid if str(runtime / "lighttpd.conf").encode() in words else None
+        return process_of(runtime / "lighttpd.pid", str(runtime / "lighttpd.conf")) if runtime else None
 
     def _account(self, runtime: Path) -> str | None:
         """Account to give up root for: www-data, where it can read the files to be served."""
@@ -190,6 +183,16 @@ class WebServer:
                 return
             time.sleep(0.1)
         raise ServiceError(f"{url} does not answer as it must, but with: {' '.join(answer.split())[:300]}")
+
+
+def process_of(pid_file: Path, *words: str) -> int | None:
+    """The process id in a file, where that process still has all these words in its command line."""
+    try:
+        pid = int(pid_file.read_text())
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        return None
+    return pid if all(word.encode() in line for word in words) else None
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from ...keys import LAND_COVER_CLASSES
 from ..decisions import State
-from .elements import options
+from .elements import options, text
 
 GROUNDS = (
     "bare soil",
@@ -101,7 +101,7 @@ def add_form(layer: Element, halves: Sequence[str]) -> None:
     for name, alias in _ALIASES.items():
         SubElement(aliases, "alias", field=name, name=alias)
         SubElement(editable, "field", name=name, editable="1" if name in EDITABLE else "0")
-    _text(layer, "editorlayout", "tablayout")
+    text(layer, "editorlayout", "tablayout")
     form = SubElement(layer, "attributeEditorForm")
     left, right, past = (_container(form, name, tab=True) for name in ("Decision", "Details", "History"))
     for number, (title, names) in enumerate(_GROUPS):
@@ -119,8 +119,8 @@ def add_form(layer: Element, halves: Sequence[str]) -> None:
         forceSuppressFormPopup="0",
         relationWidgetTypeId="relation_editor",
     )
-    _text(layer, "previewExpression", '"polygon_id"')
-    _text(
+    text(layer, "previewExpression", '"polygon_id"')
+    text(
         layer,
         "mapTip",
         '<b>[% "polygon_id" %]</b><br>[% "from_class" %] to [% "to_class" %], [% "start_half" %]<br>'
@@ -163,7 +163,3 @@ def _container(parent: Element, name: str, *, tab: bool = False) -> Element:
         visibilityExpressionEnabled="0",
         visibilityExpression="",
     )
-
-
-def _text(parent: Element, name: str, value: str) -> None:
-    SubElement(parent, name).text = value

@@ -6,7 +6,7 @@ A layer per sheet would make a project of a country thousands of layers long, wh
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,7 +95,7 @@ def write_mosaics(pictures: Sequence[Picture], target: Path) -> list[Mosaic]:
     return made
 
 
-def joined(parts) -> Bounds:  # type: ignore[no-untyped-def]
+def joined(parts: Iterable[Bounds]) -> Bounds:
     """The rectangle around rectangles."""
     west, south, east, north = zip(*parts, strict=True)
     return min(west), min(south), max(east), max(north)

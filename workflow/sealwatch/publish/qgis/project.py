@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ...errors import ConfigError
 from ...files import atomic_path, write_text
-from ...vectors import read_vector
+from ...vectors import read_vectors
 from ..database import identifier
 from . import elements
 from .elements import Bounds, Line
 from .form import HISTORY, PLOT, add_form
-from .pictures import KINDS, Mosaic, joined, picture_dates, read_pictures, write_mosaics
+from .pictures import KINDS, Mosaic, picture_dates, read_pictures, write_mosaics
+
+if TYPE_CHECKING:
+    import geopandas
 
 FORM = "review_polygons"
 """Key of the layer in which reviewers decide; QGIS replaces keys of ten letters or less."""
@@ -81,12 +84,13 @@ def write_project(
     tables = _Tables(f"service='{pg_service}'", schema, srid)
     found = read_pictures(pictures)
     dates = picture_dates(pictures, found, srid)
-    bounds = joined([tuple(dates.total_bounds)]) if len(dates) else None
+    bounds = tuple(dates.total_bounds) if len(dates) else None
     with atomic_path(folder) as part:
         part.mkdir()
         mosaics = write_mosaics(found, part)
         _write_flatgeobuf(dates, part / f"{_SHEETS}.fgb")
-        _write_flatgeobuf(_events(changes, srid), part / f"{_EVENTS}.fgb")
+        events = read_vectors(changes, "events", _EVENT_FIELDS, srid)[[*_EVENT_FIELDS, "geometry"]]
+        _write_flatgeobuf(events, part / f"{_EVENTS}.fgb")
     root = Element("qgis", version=elements.VERSION, projectname=title)
     elements.text(root, "title", title)
     SubElement(root, "autotransaction", active="0")
@@ -237,17 +241,7 @@ def _mosaic_layers(layers: Element, mosaics: Sequence[Mosaic]) -> dict[str, list
     return shown
 
 
-def _events(changes: Sequence[str | Path], srid: int):  # type: ignore[no-untyped-def]
-    import geopandas
-    import pandas
-
-    frames = [read_vector(path, "events", _EVENT_FIELDS).to_crs(srid) for path in changes]
-    return geopandas.GeoDataFrame(
-        pandas.concat(frames, ignore_index=True)[[*_EVENT_FIELDS, "geometry"]], crs=srid
-    )
-
-
-def _write_flatgeobuf(frame, target: Path) -> None:  # type: ignore[no-untyped-def]
+def _write_flatgeobuf(frame: geopandas.GeoDataFrame, target: Path) -> None:
     import pyogrio
 
     pyogrio.write_dataframe(frame, target, driver="FlatGeobuf", geometry_type="Polygon")

@@ -11,8 +11,7 @@ from psycopg.rows import dict_row
 
 from ..database import connect
 from .planner import CLASSES
-from .store import SampleError
-from .strata import STRATA
+from .store import SampleError, agreement_of, strata_of
 
 OUTCOMES = (*CLASSES, "unsure", "disputed", "unanswered")
 """What became of a unit; the last three give no label."""
@@ -63,11 +62,6 @@ def read_interpreted(settings: Mapping[str, Any], name: str) -> Interpreted:
         ).fetchone()
         if sample is None:
             raise SampleError(f"there is no sample {name}; list shows them")
-        strata = cursor.execute(
-            "SELECT stratum, map_label, cells, area_m2, units FROM sample_stratum WHERE sample = %s "
-            "ORDER BY array_position(%s, stratum)",
-            [name, list(STRATA)],
-        ).fetchall()
         units = cursor.execute(
             "SELECT unit, stratum, map_label FROM sample_unit WHERE sample = %s ORDER BY unit", [name]
         ).fetchall()
@@ -75,17 +69,13 @@ def read_interpreted(settings: Mapping[str, Any], name: str) -> Interpreted:
             "SELECT unit, reviewer, label FROM interpretation_latest WHERE sample = %s ORDER BY unit, reviewer",
             [name],
         ).fetchall()
-        pairs = cursor.execute(
-            "SELECT reviewer_a, reviewer_b, units, agreed FROM sample_agreement WHERE sample = %s ORDER BY 1, 2",
-            [name],
-        ).fetchall()
-    return Interpreted(
-        sample,
-        strata,
-        pd.DataFrame(units, columns=["unit", "stratum", "map_label"]),
-        pd.DataFrame(labels, columns=["unit", "reviewer", "label"]),
-        pairs,
-    )
+        return Interpreted(
+            sample,
+            strata_of(connection, name),
+            pd.DataFrame(units, columns=["unit", "stratum", "map_label"]),
+            pd.DataFrame(labels, columns=["unit", "reviewer", "label"]),
+            agreement_of(connection, name),
+        )
 
 
 def outcomes(units: pd.Series, labels: pd.DataFrame, referee: str | None = None) -> pd.Series:

@@ -61,20 +61,20 @@ def draw_sample(
     with connect(settings) as connection:
         if _drawn(connection, name):
             _require_same(connection, name, design, zones)
-            return Drawn(False, _strata(connection, name))
+            return Drawn(False, strata_of(connection, name))
         found = draw(zones, design)
         try:
             with connection.transaction():
                 _insert(connection, name, title, design, found, settings["srid"])
         except errors.UniqueViolation:
             _require_same(connection, name, design, zones)  # drawn by another process meanwhile
-            return Drawn(False, _strata(connection, name))
+            return Drawn(False, strata_of(connection, name))
         except errors.CheckViolation as error:
             raise SampleError(
                 f"sample {name!r}: a name has lower-case letters, digits and hyphens, at most 41, and a title is "
                 "not empty"
             ) from error
-        return Drawn(True, _strata(connection, name))
+        return Drawn(True, strata_of(connection, name))
 
 
 def _drawn(connection: psycopg.Connection, name: str) -> bool:
@@ -161,7 +161,8 @@ def unit_squares(units: pd.DataFrame, cell_size_m: float, srid: int) -> np.ndarr
     return result
 
 
-def _strata(connection: psycopg.Connection, name: str) -> list[dict[str, Any]]:
+def strata_of(connection: psycopg.Connection, name: str) -> list[dict[str, Any]]:
+    """Rows of `sample_stratum` of a sample, in the order of `STRATA`."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             "SELECT stratum, map_label, cells, area_m2, units FROM sample_stratum WHERE sample = %s "
@@ -183,8 +184,14 @@ def samples(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def agreement(settings: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """For each pair of reviewers the units that both labelled and those with the same label."""
-    with connect(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
+    """Rows of `agreement_of` a sample."""
+    with connect(settings) as connection:
+        return agreement_of(connection, name)
+
+
+def agreement_of(connection: psycopg.Connection, name: str) -> list[dict[str, Any]]:
+    """For each pair of reviewers the units that both labelled (`units`) and those with the same label (`agreed`)."""
+    with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             "SELECT reviewer_a, reviewer_b, units, agreed FROM sample_agreement WHERE sample = %s ORDER BY 1, 2",
             [name],
@@ -232,7 +239,7 @@ def export_sample(settings: Mapping[str, Any], name: str, target: str | Path) ->
             "FROM interpretation_latest WHERE sample = %s ORDER BY unit, reviewer",
             name,
         )
-        strata = pd.DataFrame(_strata(connection, name))
+        strata = pd.DataFrame(strata_of(connection, name))
     squares = gpd.GeoSeries(shapely.from_wkb(units.pop("geom").to_numpy()), crs=settings["srid"])
     write_geopackage_layers(
         target,
