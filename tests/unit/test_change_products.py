@@ -41,7 +41,7 @@ EVENT = "32633-7999-776-2022H1"
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("products")
     halves = write_series(folder / "half", ZONE, HALVES, SERIES)
-    months = months_like(HALVES, SERIES)
+    months = months_like(SERIES)
     months[4, 0] = "F" * 20 + "RRFF" + "F" * 24
     monthly = write_series(folder / "month", ZONE, month_names(HALVES), months)
     detect_change(
