@@ -33,6 +33,8 @@ Evidence = Annotated[
     AfterValidator(_storable),
 ]
 
+Half = Annotated[str, Field(pattern=f"^{WILDCARD_CONSTRAINTS['half']}$")]
+
 
 class Correction(BaseModel):
     """Attributes as they should be; what is left out stays."""
@@ -40,7 +42,7 @@ class Correction(BaseModel):
     model_config = ConfigDict(extra="forbid")
     from_class: str | None = None
     to_class: str | None = None
-    start_half: Annotated[str, Field(pattern=f"^{WILDCARD_CONSTRAINTS['half']}$")] | None = None
+    start_half: Half | None = None
 
 
 class Decision(BaseModel):

@@ -192,6 +192,6 @@ def connected(desk: TheDesk, _: SignedIn) -> Iterator[psycopg.Connection]:
 
 Database = Annotated[psycopg.Connection, Depends(connected, scope="function")]
 
-PolygonId = Annotated[
-    str, PathParameter(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="Id of a polygon.")
-]
+POLYGON_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+
+PolygonId = Annotated[str, PathParameter(pattern=POLYGON_ID, description="Id of a polygon.")]

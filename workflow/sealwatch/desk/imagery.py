@@ -7,7 +7,7 @@ import json
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import rasterio
@@ -21,7 +21,6 @@ from rio_tiler.models import ImageData
 from ..keys import WILDCARD_CONSTRAINTS
 from .desk import ERRORS, SignedIn, TheDesk
 
-LAYERS = ("sentinel2_before", "sentinel2_after", "orthophoto_before", "orthophoto_after")
 Layer = Literal["sentinel2_before", "sentinel2_after", "orthophoto_before", "orthophoto_after"]
 SHEET_KEY = f"{WILDCARD_CONSTRAINTS['sheet']}_{WILDCARD_CONSTRAINTS['year']}"
 MAX_ZOOM = 22
@@ -102,7 +101,7 @@ def layers_in(folder: Path, address: str) -> dict[str, dict[str, Any]]:
         layer: {"tiles": f"{address}/{layer}/{{z}}/{{x}}/{{y}}.png?v={(changed := path.stat().st_mtime_ns)}"}
         | facts[layer]
         | _extent(path, changed)
-        for layer in LAYERS
+        for layer in get_args(Layer)
         if layer in facts and (path := folder / f"{layer}.tif").is_file()
     }
 

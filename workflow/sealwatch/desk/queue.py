@@ -11,7 +11,7 @@ from pyproj import CRS, Transformer
 
 from ..keys import LAND_COVER_CLASSES, WILDCARD_CONSTRAINTS
 from ..publish.decisions import waiting
-from .desk import ERRORS, Database, Desk, TheDesk
+from .desk import ERRORS, POLYGON_ID, Database, Desk, TheDesk
 
 router = APIRouter(prefix="/api", tags=["queue"], responses=ERRORS)
 
@@ -70,10 +70,7 @@ def queue(
         str | None,
         Query(pattern=f"^{WILDCARD_CONSTRAINTS['sheet']}$", max_length=100, description="Only this sheet."),
     ] = None,
-    after: Annotated[
-        str | None,
-        Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="`next` of the page before."),
-    ] = None,
+    after: Annotated[str | None, Query(pattern=POLYGON_ID, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="Most items of a page.")] = 50,
 ) -> dict[str, Any]:
     """A page of what waits for a reviewer, by id."""

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 import psycopg
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi import Path as PathParameter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from ..publish.sampling.images import unit_folder
-from .decide import Reason
+from .decide import Half, Reason
 from .desk import ERRORS, Database, MayDecide, SignedIn, TheDesk
 from .imagery import MAX_ZOOM, answer_tile, layers_in
 
@@ -26,7 +26,7 @@ class Interpretation(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     label: Literal["change", "no change", "unsure"]
-    start_half: Annotated[str, Field(pattern=r"^\d{4}H[12]$")] | None = None
+    start_half: Half | None = None
     reason: Reason = ""
 
 

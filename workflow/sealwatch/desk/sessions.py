@@ -15,7 +15,7 @@ from psycopg import sql
 from pydantic import BaseModel, Field
 
 from .accounts import MAX_PASSWORD, NAME, hash_password, verify
-from .desk import ERRORS, Account, Desk, SignedIn, TheDesk, csrf_of, token_digest
+from .desk import ERRORS, Desk, SignedIn, TheDesk, csrf_of, token_digest
 
 WINDOW_S = 900
 ATTEMPTS_PER_NAME, ATTEMPTS_PER_ADDRESS = 5, 20
@@ -69,7 +69,7 @@ async def sign_in(credentials: Credentials, request: Request, response: Response
 @router.get("")
 def current(account: SignedIn) -> Session:
     """Who is signed in."""
-    return _session(account)
+    return Session(**account._asdict())
 
 
 @router.delete("", status_code=204)
@@ -110,10 +110,6 @@ def _sign_in(desk: Desk, credentials: Credentials, address: str, before: str) ->
         )
     _LOG.info("%s signed in from %s", name, address)
     return Session(name=name, role=role, csrf=csrf_of(token)), token
-
-
-def _session(account: Account) -> Session:
-    return Session(name=account.name, role=account.role, csrf=account.csrf)
 
 
 def _begin(desk: Desk, name: str, password_hash: str, token: str) -> str | None:
