@@ -175,7 +175,8 @@ def degrees(bounds: Sequence[float], crs: Any) -> tuple[float, float, float, flo
     """Bounding box of `bounds` in degrees: west, south, east, north."""
     from pyproj import Transformer
 
-    return Transformer.from_crs(CRS(crs), 4326, always_xy=True).transform_bounds(*bounds)
+    west, south, east, north = bounds
+    return Transformer.from_crs(CRS(crs), 4326, always_xy=True).transform_bounds(west, south, east, north)
 
 
 def _text(value: str) -> str:
