@@ -80,6 +80,15 @@ def test_sixteen_bits_are_rescaled_by_the_configured_range(brought):
     assert list(maps[:, 3, 10]) == [1, 225, 254]
 
 
+def test_values_below_zero_that_sum_to_zero_are_data(brought):
+    bands = np.full((3, *SHAPE), 500, "i2")
+    bands[:, 3, 10] = -200, 100, 100
+    bands[:, 4, 10] = 0
+    maps = brought(bands, value_range=[-1000, 1540])
+    assert list(maps[:, 3, 10]) == [80, 110, 110]
+    assert list(maps[:, 4, 10]) == [255, 255, 255]
+
+
 @pytest.mark.parametrize(
     ("bands", "epsg", "options", "message"),
     [

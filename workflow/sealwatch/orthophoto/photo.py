@@ -176,7 +176,10 @@ def import_photo(session: GrassSession, photo: Photo) -> None:
     # One band may have the no-data value by chance, where the others see land.
     fill = photo.nodata if photo.nodata is not None and np.isfinite(photo.nodata) else 0
     values = [f"if(isnull({name}), {fill:.0f}, {name})" for name in maps]
-    empty = [" && ".join(f"isnull({name})" for name in maps), f"{' + '.join(values)} == 0"]
+    empty = [
+        " && ".join(f"isnull({name})" for name in maps),
+        " && ".join(f"{value} == 0" for value in values),
+    ]
     if photo.masked:
         session.import_array(_mask(photo, session.scratch / "mask"), "photo_mask")
         empty.append("isnull(photo_mask)")
