@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import threading
 import warnings
 import zipfile
@@ -13,6 +14,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import geopandas as gpd
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -29,6 +31,7 @@ from sealwatch.classifier.local_labels import labelled_scenes
 from sealwatch.classifier.local_patches import label_patches, read_local_patches
 from sealwatch.classifier.patches import EUROSAT_RGB_STEP, read_patches
 from sealwatch.errors import ConfigError, RasterError, VectorError
+from sealwatch.files import file_digest
 from sealwatch.grid import Window
 from sealwatch.keys import LAND_COVER_CLASSES
 
@@ -160,11 +163,16 @@ def test_a_failed_download_says_what_to_do(mirror, tmp_path):
 
 @pytest.fixture
 def scene(tmp_path) -> Path:
+    return write_scene(tmp_path, "33TVM")
+
+
+def write_scene(folder: Path, tile: str) -> Path:
     """An acquisition of 3 x 4 patches whose pixels encode their place; the first patch lies under cloud."""
-    path = tmp_path / "2021-06-14_S2A.h5"
+    path = folder / tile / "2021-06-14_S2A.h5"
+    path.parent.mkdir()
     rows, cols = np.mgrid[: 3 * 64, : 4 * 64]
     fine = (1 + rows * 256 + cols).astype("u2")
-    with hdf5.create(path, "ingest", 1, {"tile": "33TVM", "date": "2021-06-14", "platform": "S2A"}) as file:
+    with hdf5.create(path, "ingest", 1, {"tile": tile, "date": "2021-06-14", "platform": "S2A"}) as file:
         for group, size, names, values in (
             ("m10", 10, ["B02", "B04"], fine),
             ("m20", 20, ["B11"], fine[::2, ::2]),
@@ -217,6 +225,22 @@ def test_patches_are_cut_where_labels_lie(scene, tmp_path):
     )
     corners = sorted(int(p[1, 0, 0]) - 1 for p in patches.reflectance[patches.labels == 1])
     assert corners == [r * 256 + c for r in (64, 128) for c in (64, 128)]
+
+
+def test_every_scene_is_named_with_its_digest(scene, tmp_path):
+    place = Point(X_MIN + 1000, Y_MAX - 900)
+    labels = write_labels(
+        tmp_path / "labels.gpkg", [("River", place, {}), ("River", place, {"tile": "33TWM"})]
+    )
+    scenes = [scene, write_scene(tmp_path, "33TWM")]
+    label_patches(labels, scenes, BANDS, CLEAR, tmp_path / "local.h5", 1)
+    with h5py.File(tmp_path / "local.h5") as file:
+        inputs = json.loads(file.attrs["inputs"])
+    names = ["33TVM/2021-06-14_S2A", "33TWM/2021-06-14_S2A"]
+    assert inputs == {
+        "labels": file_digest(labels),
+        **dict(zip(names, map(file_digest, scenes), strict=True)),
+    }
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ class LandCoverTask(ClassificationTask):
 
 
 class EpochLines(Callback):
-    """Prints at most some twenty plain lines over a training."""
+    """Prints at most twenty-one plain lines over a training."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember the start."""
@@ -117,7 +117,7 @@ class EpochLines(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print loss and accuracy of the epoch."""
         done, total = trainer.current_epoch + 1, trainer.max_epochs or 1
-        if done % max(1, total // 20) and done != total:
+        if done % -(-total // 20) and done != total:
             return
         values = trainer.callback_metrics
         print(

@@ -119,7 +119,10 @@ def label_patches(
     lon, lat = np.array(places, dtype=np.float64).T
     provenance = {
         "classes": " ".join(LAND_COVER_CLASSES),
-        "inputs": {"labels": file_digest(labels), **{Path(p).stem: file_digest(p) for p in scenes}},
+        "inputs": {
+            "labels": file_digest(labels),
+            **{f"{Path(scene).parent.name}/{Path(scene).stem}": file_digest(scene) for scene in scenes},
+        },
     }
     with hdf5.create(target, "label_patches", baseline, provenance) as file:
         for name, size in (("patch", len(patches)), ("row", PATCH_PX), ("col", PATCH_PX)):
