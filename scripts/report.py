@@ -6,24 +6,27 @@ from sealwatch.jobs import logged
 
 with logged(snakemake.log[0]):
     from sealwatch.feed.write import write_feed
-    from sealwatch.indicators.report import Settings, Zone, write_indicators
+    from sealwatch.indicators.report import Settings, write_indicators
     from sealwatch.indicators.satellite import ZoneFiles
     from sealwatch.keys import zone_of_tile
     from sealwatch.orthophoto.sheets import read_index
     from sealwatch.report.land import read_enrichment
     from sealwatch.report.overview import draw_overview
     from sealwatch.report.page import write_page
-    from sealwatch.report.sources import Facts, Products
+    from sealwatch.report.sources import Facts, Products, of_zone
     from sealwatch.report.summary import summarise
 
     files, params, made = snakemake.input, snakemake.params, snakemake.output
     outlines, scenes = files.get("outlines", []), files.get("scenes", [])
-    for grid, events, target in zip(files.grids, files.events, made.maps, strict=True):
-        zone = Path(grid).stem
+    zones = [
+        ZoneFiles(Path(grid), Path(change), Path(events), of_zone(files.halves, Path(grid).stem))
+        for grid, change, events in zip(files.grids, files.changes, files.events, strict=True)
+    ]
+    for zone, target in zip(zones, made.maps, strict=True):
         draw_overview(
-            acquisitions=[s for s in scenes if zone_of_tile(Path(s).parent.name) == zone],
-            zone_grid=grid,
-            events=events,
+            acquisitions=[s for s in scenes if zone_of_tile(Path(s).parent.name) == zone.grid.stem],
+            zone_grid=zone.grid,
+            events=zone.layers,
             outlines=outlines,
             unclear_scl=params.unclear_scl,
             title=params.title,
@@ -40,14 +43,8 @@ with logged(snakemake.log[0]):
         outlines=outlines,
         target=made.figures,
     )
-    halves: dict[str, list[Path]] = {}
-    for path in map(Path, files.halves):
-        halves.setdefault(path.parent.name, []).append(path)
     write_indicators(
-        [
-            Zone(Path(grid), ZoneFiles(Path(change), Path(events), halves[Path(grid).stem]))
-            for grid, change, events in zip(files.grids, files.changes, files.events, strict=True)
-        ],
+        zones,
         outlines,
         Settings(
             area_of_interest=files.area,

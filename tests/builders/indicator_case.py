@@ -11,7 +11,7 @@ from shapely.geometry import Polygon, box
 
 from builders.geopackages import write_layer
 from builders.sample_maps import WINDOW
-from sealwatch.indicators.report import Settings, Zone, write_indicators
+from sealwatch.indicators.report import Settings, write_indicators
 from sealwatch.indicators.satellite import ZoneFiles
 from sealwatch.publish.sampling.strata import ZoneMap
 
@@ -32,13 +32,11 @@ def made(
     """All indicators of zones that `write_zone` made; `area` is a GeoSeries."""
     gpd.GeoDataFrame(geometry=area).to_file(folder / "area.gpkg")
     files = [
-        Zone(
+        ZoneFiles(
             zone.grid,
-            ZoneFiles(
-                zone.change,
-                zone.change.with_suffix(".gpkg"),
-                sorted((zone.change.parents[1] / "half" / zone.change.stem).glob("*.h5")),
-            ),
+            zone.change,
+            zone.change.with_suffix(".gpkg"),
+            sorted((zone.change.parents[1] / "half" / zone.change.stem).glob("*.h5")),
         )
         for zone in zones
     ]

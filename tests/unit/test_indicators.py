@@ -25,7 +25,7 @@ from sealwatch.errors import RasterError, VectorError
 from sealwatch.grid import Window
 from sealwatch.indicators.apportion import divide_cells
 from sealwatch.indicators.areas import ellipsoid_per_plane
-from sealwatch.indicators.report import Settings, Zone, write_indicators
+from sealwatch.indicators.report import Settings, write_indicators
 from sealwatch.indicators.satellite import ZoneFiles
 
 
@@ -193,8 +193,8 @@ def test_an_outline_of_another_period_is_named(zone, tmp_path):
 
 
 def test_maps_of_other_half_years_are_named(zone, tmp_path):
-    files = ZoneFiles(zone.change, zone.change.with_suffix(".gpkg"), [])
+    files = ZoneFiles(zone.grid, zone.change, zone.change.with_suffix(".gpkg"), [])
     whole_window().to_file(tmp_path / "area.gpkg")
     settings = Settings(str(tmp_path / "area.gpkg"), {}, None, [], None, 2, 3, 0.3)
     with pytest.raises(RasterError, match="has other half-years than half/"):
-        write_indicators([Zone(zone.grid, files)], [], settings, tmp_path / "i.json", tmp_path / "i.csv")
+        write_indicators([files], [], settings, tmp_path / "i.json", tmp_path / "i.csv")

@@ -11,6 +11,7 @@ from .files import atomic_path
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import numpy as np
     import pandas as pd
 
 
@@ -68,6 +69,11 @@ def read_vectors(
     parts = [frame for frame in every if len(frame)] or every[:1]
     crs = crs or parts[0].crs
     return gpd.GeoDataFrame(pd.concat([part.to_crs(crs) for part in parts], ignore_index=True), crs=crs)
+
+
+def field_as_text(frame: gpd.GeoDataFrame, field: str) -> np.ndarray:
+    """Values of a field as str, object (n,), '' where missing; codes stay whole, though a gap makes them floats."""
+    return frame[field].convert_dtypes().astype("string").fillna("").to_numpy(dtype=object)
 
 
 def write_geopackage(

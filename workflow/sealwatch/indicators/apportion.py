@@ -32,6 +32,10 @@ class Pieces:
     region: np.ndarray
     area_m2: np.ndarray
 
+    def place(self, regions: int) -> np.ndarray:
+        """int64 (piece,), number of the region; that of none comes after the last of so many."""
+        return np.where(self.region == NOWHERE, regions, self.region).astype("i8")
+
 
 def divide_cells(window: Window, area: BaseGeometry, regions: Sequence[BaseGeometry]) -> Pieces:
     """Divide the cells of a window, as far as they lie in `area`, among regions.

@@ -7,7 +7,7 @@ polygons in EPSG:6933, an equal-area CRS for the whole Earth. Areas in the plane
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import VectorError
 from ..grid import Window
 from ..publish.geometries import polygonal
-from ..vectors import read_vector
+from ..vectors import field_as_text, read_vector
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -40,7 +40,7 @@ class Regions:
     shapes: gpd.GeoSeries
 
 
-def read_regions(name: str, source: dict[str, Any], values: Sequence[str] = ()) -> Regions:
+def read_regions(name: str, source: Mapping[str, Any], values: Sequence[str] = ()) -> Regions:
     """A registry's polygons, one region for each value of its field.
 
     Args:
@@ -58,7 +58,7 @@ def read_regions(name: str, source: dict[str, Any], values: Sequence[str] = ()) 
     return Regions(tuple(grouped.index), gpd.GeoSeries(grouped.geometry.values, crs=frame.crs))
 
 
-def read_field(name: str, source: dict[str, Any], values: Sequence[str] = ()) -> gpd.GeoDataFrame:
+def read_field(name: str, source: Mapping[str, Any], values: Sequence[str] = ()) -> gpd.GeoDataFrame:
     """Valid polygons of a registry with their `value`, as text; arguments and errors as of `read_regions`."""
     import geopandas as gpd
     import shapely
@@ -67,8 +67,7 @@ def read_field(name: str, source: dict[str, Any], values: Sequence[str] = ()) ->
         frame = read_vector(source["path"], source.get("layer"), [source["field"]])
     except VectorError as error:
         raise VectorError(f"registries.{name}: {error}") from error
-    # Codes stay whole numbers where a missing value made their column one of floats.
-    value = frame[source["field"]].convert_dtypes().astype("string").fillna("").to_numpy(dtype=object)
+    value = field_as_text(frame, source["field"])
     wanted = np.isin(value, list(values)) if values else value != ""
     shapes = polygonal(frame.geometry.values[wanted])
     there = ~shapely.is_missing(shapes)

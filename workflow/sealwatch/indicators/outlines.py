@@ -67,7 +67,7 @@ def count_outlines(frame: gpd.GeoDataFrame, regions: Regions | None, halves: Seq
     )
     shapes = polygonal(regions.shapes.to_crs(EQUAL_AREA).values) if regions else np.empty(0, dtype=object)
     pieces = divide_polygons(polygonal(frame.geometry.values), shapes, np.arange(len(shapes)))
-    place = np.where(pieces.region < 0, places, pieces.region).astype("i8")
+    place = pieces.place(places)
     key = place * len(halves) + half[pieces.whole]
     area = np.bincount(key, pieces.area_m2, places * len(halves) + len(halves)).reshape(shape)
     # A piece below a square metre is the rounding of a common border.

@@ -11,8 +11,9 @@ import numpy as np
 from ..change.persistence import NOT_OBSERVED
 from ..grid import Window
 from ..publish.geometries import polygonal
-from .apportion import NOWHERE, Block, divide_polygons, quarters, rectangles
+from .apportion import Block, divide_polygons, quarters, rectangles
 from .areas import EQUAL_AREA, ellipsoid_per_plane
+from .tables import percent
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -82,7 +83,7 @@ def _row(name: str, figure: str, size: int, whole: int, land_use: str = "") -> d
         "figure": figure,
         "land_use": land_use,
         "area_km2": size / 1e6,
-        "percent": round(100 * size / whole, 6) if whole else None,
+        "percent": percent(size, whole),
         "definition": f"reconciliation.{figure}",
     }
 
@@ -94,8 +95,9 @@ def _outlines_by_use(
     frame = register.to_crs(EQUAL_AREA)
     number = np.searchsorted(values, frame["value"].to_numpy(dtype=object).astype(str))
     pieces = divide_polygons(polygonal(outlines.geometry.values), polygonal(frame.geometry.values), number)
-    place = np.where(pieces.region == NOWHERE, len(values), pieces.region)
-    area = np.rint(np.bincount(place, pieces.area_m2, len(values) + 1)).astype("i8").tolist()
+    area = (
+        np.rint(np.bincount(pieces.place(len(values)), pieces.area_m2, len(values) + 1)).astype("i8").tolist()
+    )
     return {use: size for use, size in zip([*values, NO_LAND_USE], area, strict=True) if size}
 
 

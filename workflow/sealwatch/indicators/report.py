@@ -14,7 +14,7 @@ from ..errors import VectorError
 from ..files import write_json, write_text
 from ..hdf5 import read
 from ..sentinel2.area import read_zone_grid
-from .apportion import Pieces, divide_cells
+from .apportion import divide_cells
 from .areas import Regions, own_area, read_field, read_regions
 from .definitions import DEFINITIONS, definition_of, texts, unit_of
 from .outlines import Outlined, count_outlines, read_outlines
@@ -59,16 +59,8 @@ class Settings:
     min_rise: float
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
-    """Products of a zone: `grid/{zone}.h5` and those of `ZoneFiles`."""
-
-    grid: Path
-    files: ZoneFiles
-
-
 def write_indicators(
-    zones: Sequence[Zone],
+    zones: Sequence[ZoneFiles],
     outlines: Sequence[str | Path],
     settings: Settings,
     target: str | Path,
@@ -99,16 +91,18 @@ def write_indicators(
     return found
 
 
-def _computed(zones: Sequence[Zone], outlines: Sequence[str | Path], settings: Settings) -> dict[str, Any]:
+def _computed(
+    zones: Sequence[ZoneFiles], outlines: Sequence[str | Path], settings: Settings
+) -> dict[str, Any]:
     import geopandas as gpd
 
     name, source = _first_of_kind(settings.registries, "municipality")
-    regions = read_regions(name, dict(source)) if source else Regions((), gpd.GeoSeries([], crs=4326))
+    regions = read_regions(name, source) if source else Regions((), gpd.GeoSeries([], crs=4326))
     population = (
         read_population(settings.population, regions.names) if settings.population is not None else {}
     )
     satellite, states = _count(zones, regions, settings)
-    halves = [path.stem for path in zones[0].files.halves]
+    halves = [path.stem for path in zones[0].halves]
     periods = Periods.of(halves, settings.first_state, settings.persistence)
     drawn = read_outlines(outlines)
     outlined = count_outlines(drawn, regions, halves)
@@ -124,9 +118,7 @@ def _computed(zones: Sequence[Zone], outlines: Sequence[str | Path], settings: S
         row
         for register, entry in sorted(settings.registries.items())
         if entry.get("kind") == "land_use"
-        for row in reconcile(
-            register, read_field(register, dict(entry)), settings.sealed_land_use, drawn, states
-        )
+        for row in reconcile(register, read_field(register, entry), settings.sealed_land_use, drawn, states)
     ]
     return {
         "periods": [period for period, _ in periods.spans()],
@@ -146,17 +138,19 @@ def _first_of_kind(registries: Mapping[str, Mapping[str, Any]], kind: str) -> tu
     return found[0] if found else ("", {})
 
 
-def _count(zones: Sequence[Zone], regions: Regions, settings: Settings) -> tuple[Satellite, list[ZoneState]]:
+def _count(
+    zones: Sequence[ZoneFiles], regions: Regions, settings: Settings
+) -> tuple[Satellite, list[ZoneState]]:
     """Areas of all zones, whole square metres, and the state of their cells."""
     found: Satellite | None = None
     states = []
     windows = [read_zone_grid(zone.grid)[0] for zone in zones]
     for zone, window in zip(zones, windows, strict=True):
         area = own_area(settings.area_of_interest, window.epsg, [w.epsg for w in windows])
-        pieces: Pieces = divide_cells(window, area, list(regions.shapes.to_crs(window.epsg).make_valid()))
-        counted = count_zone(zone.files, pieces, len(regions.names), settings.min_rise)
+        pieces = divide_cells(window, area, list(regions.shapes.to_crs(window.epsg).make_valid()))
+        counted = count_zone(zone, pieces, len(regions.names), settings.min_rise)
         found = counted if found is None else found + counted
-        with read(zone.files.change) as file:
+        with read(zone.change) as file:
             states.append(ZoneState(window, area, file["state"][:].ravel()))
     assert found is not None
     return found.rounded(), states

@@ -20,8 +20,9 @@ from .apportion import Pieces
 
 @dataclass(frozen=True, slots=True)
 class ZoneFiles:
-    """Products of one zone: change map, its layers, and the half-year maps in order of time."""
+    """Products of one zone: its grid, change map, its layers, and the half-year maps in order of time."""
 
+    grid: Path
     change: Path
     layers: Path
     halves: Sequence[Path]
@@ -75,7 +76,7 @@ def count_zone(files: ZoneFiles, pieces: Pieces, places: int, min_rise: float) -
         RasterError: a file cannot be read or lies on another grid.
         VectorError: the layer of alerts cannot be read.
     """
-    place = np.where(pieces.region < 0, places, pieces.region).astype("i8")
+    place = pieces.place(places)
     halves = [path.stem for path in files.halves]
     count = len(halves)
 

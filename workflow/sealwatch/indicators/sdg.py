@@ -47,8 +47,9 @@ def ratio_row(
         "sealed_per_person_to_m2": round(after / people[1], 3) if people[1] else None,
     }
     reasons = []
-    if before > 0:
-        row["land_consumption_rate"] = round((after - before) / before / (last - first), 9)
+    consumption = (after - before) / before / (last - first) if before > 0 else None
+    if consumption is not None:
+        row["land_consumption_rate"] = round(consumption, 9)
     else:
         reasons.append(f"no sealed land at the end of {first}, by which growth would be divided")
     if 0 in people:
@@ -60,6 +61,6 @@ def ratio_row(
             reasons.append(
                 f"the population of {first} and {last} is the same: the ratio would divide by zero"
             )
-        elif before > 0:
-            row["ratio"] = round((after - before) / before / (last - first) / growth, 6)
+        elif consumption is not None:
+            row["ratio"] = round(consumption / growth, 6)
     return row | {"reason": "; ".join(reasons)}

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from ..errors import VectorError
 from ..files import value_digest, write_json
-from ..vectors import read_vector
+from ..vectors import field_as_text, read_vector
 from .database import connect, identifier
 from .geometries import copy_rows, ewkb_hex, polygonal, source_digest
 from .migrate import migrate
@@ -70,9 +70,8 @@ def _load_registry(connection: psycopg.Connection, name: str, source: Mapping[st
     shapes = polygonal(frame.to_crs(srid).geometry.values)
     there = ~shapely.is_missing(shapes)
     if not there.any():
-        raise VectorError(f"{path} : layer {layer!r} holds no polygon; distances need at least one")
-    # Codes stay whole numbers where a missing value made their column one of floats.
-    values = frame[field].convert_dtypes().astype("string").fillna("") if field else np.full(len(frame), "")
+        raise VectorError(f"{path}: layer {layer or '(first)'} holds no polygon; distances need at least one")
+    values = field_as_text(frame, field) if field else np.full(len(frame), "")
     connection.execute(
         sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF registry_polygon FOR VALUES IN ({})").format(
             sql.Identifier(table), sql.Literal(name)
@@ -84,7 +83,7 @@ def _load_registry(connection: psycopg.Connection, name: str, source: Mapping[st
         connection,
         "whole",
         ("attribute", "geom"),
-        zip(np.asarray(values)[there].tolist(), ewkb_hex(shapes[there], srid).tolist(), strict=True),
+        zip(values[there].tolist(), ewkb_hex(shapes[there], srid).tolist(), strict=True),
     )
     # A municipality's border has 10,000s of vertices: pieces keep index searches and intersections short.
     connection.execute(

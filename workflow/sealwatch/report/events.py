@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from ..vectors import read_vectors
 from .chosen import Period, choose_events, name_of, why_confirmed
 from .event_figures import Drawing, Figure, Flight, figures_of
 from .pictures import Frame
-from .sources import Facts, Products
+from .sources import Facts, Products, of_zone
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -102,40 +102,35 @@ def shown_events(
     area = {} if outlines is None else outlines.groupby("event_id")["area_m2"].sum().to_dict()
     chosen = choose_events(events, area, facts.most_events)
     flagged = _flagged(sheets, products)
-    found: dict[str, ShownEvent] = {}
+    numbers = {key: number for number, key in enumerate(chosen["event_id"], 1)}
+    found: list[ShownEvent] = []
     for zone, part in chosen.groupby("zone", sort=True):
-        for row, drawing, why, plot in _of_zone(str(zone), part, products, facts):
+        for row, drawing, why, plot in _zone_events(str(zone), part, products, facts):
             own = None if outlines is None else outlines[outlines["event_id"] == row.event_id]
             listed = [] if own is None else _largest(own, drawing.frame, facts)
             total = 0.0 if own is None else float(own["area_m2"].sum())
-            number = len(own) if own is not None else 0
-            found[str(row.event_id)] = ShownEvent(
-                0,
-                str(row.event_id),
-                _title(row),
-                [
-                    ("Event", str(row.event_id)),
-                    ("Start", str(row.start_half)),
-                    ("Confirmed", str(row.confirm_half)),
-                    ("Outlined", f"{number} polygons, {total / 1e4:,.2f} ha"),
-                    *([("Flights compared", _flights(own))] if own is not None and number else []),
-                ],
-                why,
-                plot,
-                figures_of(drawing, _near(row, flagged, products), own, listed),
-                listed,
-                (number - len(listed), total - sum(each["area_m2"] for each in listed)),
-                (float(row.geometry.centroid.x), float(row.geometry.centroid.y)),
+            count = len(own) if own is not None else 0
+            found.append(
+                ShownEvent(
+                    numbers[row.event_id],
+                    str(row.event_id),
+                    _title(row),
+                    [
+                        ("Event", str(row.event_id)),
+                        ("Start", str(row.start_half)),
+                        ("Confirmed", str(row.confirm_half)),
+                        ("Outlined", f"{count} polygons, {total / 1e4:,.2f} ha"),
+                        *([("Flights compared", _flights(own))] if own is not None and count else []),
+                    ],
+                    why,
+                    plot,
+                    figures_of(drawing, _near(row, flagged, products), own, listed),
+                    listed,
+                    (count - len(listed), total - sum(each["area_m2"] for each in listed)),
+                    (float(row.geometry.centroid.x), float(row.geometry.centroid.y)),
+                )
             )
-    return [
-        _numbered(found[str(key)], number)
-        for number, key in enumerate(chosen["event_id"], 1)
-        if str(key) in found
-    ]
-
-
-def _numbered(event: ShownEvent, number: int) -> ShownEvent:
-    return replace(event, number=number)
+    return sorted(found, key=lambda event: event.number)
 
 
 def _flagged(sheets: gpd.GeoDataFrame, products: Products) -> gpd.GeoDataFrame:
@@ -177,10 +172,11 @@ def _flights(own: gpd.GeoDataFrame) -> str:
     return ", ".join(f"{before or 'none'} and {after}" for before, after in sorted(set(pairs)))
 
 
-def _of_zone(zone: str, chosen: pd.DataFrame, products: Products, facts: Facts):  # type: ignore[no-untyped-def]
+def _zone_events(
+    zone: str, chosen: pd.DataFrame, products: Products, facts: Facts
+) -> Iterator[tuple[Any, Drawing, str, str]]:
     """(row, drawing, why, plot) of each chosen event of a zone."""
-    halves = [path for path in products.halves if Path(path).parent.name == zone]
-    months = [path for path in products.months if Path(path).parent.name == zone]
+    halves, months = of_zone(products.halves, zone), of_zone(products.months, zone)
     with MapSeries(halves[:1]) as like:
         window = like.window
         row, col = in_window(window, chosen["row"].to_numpy("i8"), chosen["col"].to_numpy("i8"))

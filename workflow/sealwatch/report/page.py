@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..files import write_text
 from ..grid import PIXEL_SIZE_M
+from ..keys import split_sheet_key
 from ..vectors import read_vector, read_vectors
 from .chosen import RULE, name_of
 from .country import country_map
@@ -22,7 +23,7 @@ from .land import land_tables
 from .layers import layers, settings_rows
 from .pictures import as_jpeg
 from .scenes import scene_summary
-from .sources import Facts, Products
+from .sources import Facts, Products, of_zone
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -96,7 +97,7 @@ def contents(products: Products, facts: Facts, folder: Path) -> dict[str, Any]:
     area = read_vector(products.area).to_crs(facts.srid)
     area = area[area.geom_type.isin(["Polygon", "MultiPolygon"])]
     kinds = {name: events[events["status"] == name] for name in ("confirmed", "reversed", "unsure")}
-    flagged = {Path(path).name.rsplit("_", 1)[0] for path in products.pictures}
+    flagged = {split_sheet_key(Path(path).name)[0] for path in products.pictures}
     indicators, definitions = read_indicators(products.indicators)
     settings, digest = settings_rows(facts.settings)
     numbers = {event.event_id: event.number for event in shown}
@@ -121,10 +122,7 @@ def contents(products: Products, facts: Facts, folder: Path) -> dict[str, Any]:
         "segment_legend": list(zip(SEGMENT_NAMES, SEGMENT_COLOURS, strict=True)),
         "land": land_tables(outlines, facts.registries, facts.enrichment),
         "scenes": scene_summary(facts.scenes, facts.rejected, facts.period),
-        "gaps": [
-            zone_gaps(grid, [path for path in products.halves if Path(path).parent.name == Path(grid).stem])
-            for grid in products.grids
-        ],
+        "gaps": [zone_gaps(grid, of_zone(products.halves, Path(grid).stem)) for grid in products.grids],
         "gap_legend": [(words, colour) for (_, words), colour in zip(STEPS, COLOURS, strict=True)],
         "missed_legend": [
             (words, colour) for (_, words), colour in zip(MISSED_STEPS, MISSED_COLOURS, strict=True)

@@ -10,6 +10,11 @@ from typing import Any
 PathLike = str | Path
 
 
+def of_zone(paths: Sequence[PathLike], zone: str) -> list[Path]:
+    """Those of the files `{step}/{zone}/{name}` that are of one zone, in their order."""
+    return [path for path in map(Path, paths) if path.parent.name == zone]
+
+
 @dataclass(frozen=True, slots=True)
 class Products:
     """Files of a run.
