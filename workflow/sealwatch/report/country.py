@@ -81,10 +81,10 @@ def country_map(
         f'<desc id="map-desc">{_in_words(changes)} The same is in the table of all events.</desc>',
         f'<clipPath id="map-frame"><rect {frame}/></clipPath>',
         '<g clip-path="url(#map-frame)">',
-        f'<path class="land" d="{_outlines(land, at)}"/>',
-        f'<path class="flagged" d="{_outlines(under, at)}"/>',
-        f'<path class="sheets" d="{_outlines(footprints, at)}"/>',
-        f'<path class="border" d="{_outlines(land, at)}"/>',
+        f'<path class="land" d="{svg_path(land, at)}"/>',
+        f'<path class="flagged" d="{svg_path(under, at)}"/>',
+        f'<path class="sheets" d="{svg_path(footprints, at)}"/>',
+        f'<path class="border" d="{svg_path(land, at)}"/>',
         "</g>",
         f'<rect class="frame" {frame}/>',
     ]
@@ -94,7 +94,7 @@ def country_map(
             continue
         edge = scale * math.sqrt(float(cells.geometry.area.iloc[0]))
         if edge >= _CELL_FROM:
-            parts.append(f'<path class="cells" fill="{sign.colour}" d="{_outlines(cells.geometry, at)}"/>')
+            parts.append(f'<path class="cells" fill="{sign.colour}" d="{svg_path(cells.geometry, at)}"/>')
         size = min(max(edge / 5, 4.5), 11)
         middles = cells.geometry.centroid
         shapes = "".join(_shape(sign, *at(p.x, p.y), size) for p in middles)
@@ -125,7 +125,8 @@ def _in_words(changes: dict[str, gpd.GeoDataFrame]) -> str:
     return "; ".join(f"{sign.label}: {len(changes.get(kind, ()))}" for kind, sign in SIGNS.items()) + "."
 
 
-def _outlines(shapes: Iterable[Any], at: Callable[[float, float], tuple[float, float]]) -> str:
+def svg_path(shapes: Iterable[Any], at: Callable[[float, float], tuple[float, float]]) -> str:
+    """Rings of (multi)polygons as data of an SVG path; `at` gives the place of a point in the picture."""
     rings = [
         ring
         for shape in shapes

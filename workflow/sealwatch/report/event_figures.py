@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..orthophoto.sheets import CLASSES
+from .country import svg_path
 from .pictures import EMPTY, Frame, cut_out, cut_out_codes, jpeg, palette_png, png, shown
 
 if TYPE_CHECKING:
@@ -107,7 +109,7 @@ def figures_of(
             )
             if side == "after" and outlines is not None and len(outlines):
                 last.append(_outlined(drawing, picture, outlines, numbered, cell))
-    segments = _segments(drawing, near)
+    segments = _segments(drawing, near, cell)
     return [*figures, *([segments] if segments else []), *last]
 
 
@@ -121,7 +123,7 @@ def _dates(flights: Iterable[Flight], name: str) -> str:
     return " and ".join(sorted({f.dates[name]["date"] for f in flights if name in f.dates}))
 
 
-def _segments(drawing: Drawing, near: Sequence[Flight]) -> Figure | None:
+def _segments(drawing: Drawing, near: Sequence[Flight], cell: str) -> Figure | None:
     paths = [flight.segmentation for flight in near if flight.segmentation]
     codes = cut_out_codes(paths, "class", drawing.frame, _PHOTO_PX // 2, len(CLASSES))
     there = codes < len(CLASSES)
@@ -135,7 +137,7 @@ def _segments(drawing: Drawing, near: Sequence[Flight]) -> Figure | None:
         f"Segmentation of the orthophoto: {shares} of what is shown.",
         f"Segmentation of the orthophoto of event {drawing.event_id}: {shares}",
         palette_png(codes, (*SEGMENT_COLOURS, EMPTY)),
-        _cell(drawing),
+        cell,
     )
 
 
@@ -148,7 +150,7 @@ def _outlined(
 ) -> Figure:
     frame = drawing.frame
     simple = outlines.to_crs(frame.epsg).geometry.simplify(frame.size_m / 1200)
-    path = "".join(_path(shape, frame) for shape in simple)
+    path = svg_path(simple, partial(_at, frame))
     labels = "".join(
         f'<text x="{_UNITS * row["x"]:.1f}" y="{_UNITS * row["y"] + 1.6:.1f}">{int(row["number"])}</text>'
         for row in numbered
@@ -163,20 +165,14 @@ def _outlined(
     )
 
 
-def _path(shape: Any, frame: Frame) -> str:
-    parts = getattr(shape, "geoms", [shape])
-    rings = [ring for part in parts if not part.is_empty for ring in (part.exterior, *part.interiors)]
-    return "".join("M" + "L".join(_at(frame, x, y) for x, y in ring.coords[:-1]) + "Z" for ring in rings)
-
-
-def _at(frame: Frame, x: float, y: float) -> str:
-    return f"{_UNITS * (x - frame.left) / frame.size_m:.1f} {_UNITS * (frame.top - y) / frame.size_m:.1f}"
+def _at(frame: Frame, x: float, y: float) -> tuple[float, float]:
+    return _UNITS * (x - frame.left) / frame.size_m, _UNITS * (frame.top - y) / frame.size_m
 
 
 def _cell(drawing: Drawing) -> str:
     """The event's cell as a dashed square, white over black so that it shows on any ground."""
     frame, cell = drawing.frame, drawing.cell
-    x, y = _UNITS * (cell.left - frame.left) / frame.size_m, _UNITS * (frame.top - cell.top) / frame.size_m
+    x, y = _at(frame, cell.left, cell.top)
     size = _UNITS * cell.size_m / frame.size_m
     square = f'x="{x:.1f}" y="{y:.1f}" width="{size:.1f}" height="{size:.1f}"'
     return f'<rect class="under" {square}/><rect class="over" {square}/>'

@@ -39,8 +39,8 @@ _COLUMNS = {
 }
 """Columns of the page by source, in order; the files have all of them."""
 
-_UNITS = {"_km2": "km²", "_m2": "m²", "_ha": "ha", "_percent": "%", "_years": "years"}
-_LEAST = {"_km2": 4, "_m2": 1, "_ha": 2}
+_UNITS = {"_km2": "km²", "_m2": "m²", "_percent": "%"}
+_DIGITS = {"_km2": 4, "_m2": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _cell(name: str, value: Any) -> tuple[str, bool]:
     if isinstance(value, bool):
         return ("yes" if value else "no"), False
     if isinstance(value, int | float):
-        digits = next((n for ending, n in _LEAST.items() if ending in name), 3)
+        digits = next((n for ending, n in _DIGITS.items() if ending in name), 3)
         return (f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"), True
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False), False

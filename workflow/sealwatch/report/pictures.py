@@ -8,12 +8,15 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import hdf5
 from ..errors import RasterError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 EMPTY = (232, 232, 232)
 """Grey of places that a picture does not cover."""
@@ -34,27 +37,24 @@ class Frame:
         return self.left, self.top - self.size_m, self.left + self.size_m, self.top
 
 
-def data_uri(kind: str, content: bytes) -> str:
-    """`data:image/{kind};base64,...` of a picture's bytes."""
-    return f"data:image/{kind};base64,{b64encode(content).decode('ascii')}"
+def _data_uri(image: Image.Image, kind: str, **options: int) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, optimize=True, **options)
+    return f"data:image/{kind.lower()};base64,{b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-def jpeg(rgb: np.ndarray, quality: int = 80) -> str:
+def jpeg(rgb: np.ndarray, quality: int) -> str:
     """Data URI of a picture uint8 (height, width, 3)."""
     from PIL import Image
 
-    buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "JPEG", quality=quality, optimize=True)
-    return data_uri("jpeg", buffer.getvalue())
+    return _data_uri(Image.fromarray(rgb), "JPEG", quality=quality)
 
 
 def png(rgb: np.ndarray) -> str:
     """Data URI of a picture uint8 (height, width, 3), without loss."""
     from PIL import Image
 
-    buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "PNG", optimize=True)
-    return data_uri("png", buffer.getvalue())
+    return _data_uri(Image.fromarray(rgb), "PNG")
 
 
 def palette_png(codes: np.ndarray, colours: Sequence[tuple[int, int, int]], least_px: int = 1) -> str:
@@ -72,9 +72,7 @@ def palette_png(codes: np.ndarray, colours: Sequence[tuple[int, int, int]], leas
     packed = np.where(codes == 255, nothing, codes).astype("u1")
     image = Image.fromarray(packed.repeat(times, axis=0).repeat(times, axis=1)).convert("L")
     image.putpalette([channel for colour in (*colours, (255, 255, 255)) for channel in colour])
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True, transparency=nothing)
-    return data_uri("png", buffer.getvalue())
+    return _data_uri(image, "PNG", transparency=nothing)
 
 
 def as_jpeg(path: str | Path, most_px: int = 1200) -> str:
