@@ -6,6 +6,10 @@ import geopandas as gpd
 import numpy as np
 from shapely.geometry import box
 
+from sealwatch.publish.enrich import enrich
+from sealwatch.publish.load import load
+from sealwatch.publish.registries import load_registries
+
 EPSG = 32633
 LAND_USE = ("AnnualCrop", "Forest", "Pasture")
 
@@ -57,3 +61,12 @@ def registry(folder: Path, name: str, seed: int, epsg: int = EPSG, count: int = 
     path = folder / f"{name}.gpkg"
     gpd.GeoDataFrame(geometry=squares(count, seed, 60.0), crs=EPSG).to_crs(epsg).to_file(path, layer=name)
     return {"path": str(path), "layer": name}
+
+
+def enriched(database: dict, folder: Path, count: int, review: dict | None = None) -> gpd.GeoDataFrame:
+    """Outlines of sheet A1 in 2024, each of an event of its own, loaded and measured against a cadastre."""
+    frame = outlines("A1", 2024, count)
+    load([write(frame, folder, "A1", 2024)], folder / "load.json", database, review)
+    load_registries({"cadastre": registry(folder, "cadastre", 4)}, folder / "registries.json", database)
+    enrich(folder / "enrich.json", database)
+    return frame

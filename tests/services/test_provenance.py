@@ -6,7 +6,7 @@ import psycopg
 import pytest
 import yaml
 from databases import account
-from outline_files import outlines, registry, write
+from outline_files import enriched, write
 
 from sealwatch import settings
 from sealwatch.errors import DatabaseError
@@ -16,7 +16,6 @@ from sealwatch.provenance.text import as_text
 from sealwatch.provenance.trace import trace
 from sealwatch.publish.enrich import enrich
 from sealwatch.publish.load import load
-from sealwatch.publish.registries import load_registries
 from sealwatch.publish.release import make_release
 from sealwatch.publish.review import decide, undo
 
@@ -34,11 +33,7 @@ def config(database, tmp_path):
 @pytest.fixture
 def frame(database, tmp_path):
     """Six enriched candidates of sheet A1, each of an event of its own."""
-    made = outlines("A1", 2024, 6)
-    load([write(made, tmp_path, "A1", 2024)], tmp_path / "load.json", database)
-    load_registries({"cadastre": registry(tmp_path, "cadastre", 4)}, tmp_path / "registries.json", database)
-    enrich(tmp_path / "enrich.json", database)
-    return made
+    return enriched(database, tmp_path, 6)
 
 
 def move_event(database, tmp_path, frame, place, event_id):

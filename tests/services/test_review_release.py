@@ -3,13 +3,10 @@
 import geopandas as gpd
 import psycopg
 import pytest
-from outline_files import outlines, registry, write
+from outline_files import enriched
 
 from sealwatch.publish.database import connect
-from sealwatch.publish.enrich import enrich
-from sealwatch.publish.load import load
 from sealwatch.publish.public import published_columns
-from sealwatch.publish.registries import load_registries
 from sealwatch.publish.release import make_release
 from sealwatch.publish.review import ReviewError, decide, history, main, queue
 
@@ -19,11 +16,7 @@ PACKAGE = "newly_sealed.gpkg"
 @pytest.fixture
 def loaded(database, tmp_path):
     """Twelve enriched candidates; returns their ids."""
-    frame = outlines("A1", 2024, 12)
-    load([write(frame, tmp_path, "A1", 2024)], tmp_path / "load.json", database)
-    load_registries({"cadastre": registry(tmp_path, "cadastre", 4)}, tmp_path / "registries.json", database)
-    enrich(tmp_path / "enrich.json", database)
-    return sorted(frame["polygon_id"])
+    return sorted(enriched(database, tmp_path, 12)["polygon_id"])
 
 
 def test_decisions_are_kept_in_order(database, loaded):

@@ -5,12 +5,10 @@ from contextlib import ExitStack
 import psycopg
 import pytest
 from databases import RULES, account
-from outline_files import outlines, registry, write
+from outline_files import enriched, outlines, write
 
 from sealwatch.errors import DatabaseError
-from sealwatch.publish.enrich import enrich
 from sealwatch.publish.load import load
-from sealwatch.publish.registries import load_registries
 from sealwatch.publish.release import make_release
 from sealwatch.publish.review import decide, history, queue
 
@@ -31,11 +29,7 @@ def database(database):
 @pytest.fixture
 def signed_in(database, monkeypatch, tmp_path):
     """Function that signs an account of a role in; before, three polygons are loaded and one is released."""
-    frame = outlines("A1", 2024, 3)
-    load([write(frame, tmp_path, "A1", 2024)], tmp_path / "load.json", database, RULES)
-    load_registries({"cadastre": registry(tmp_path, "cadastre", 4)}, tmp_path / "registries.json", database)
-    enrich(tmp_path / "enrich.json", database)
-    names = sorted(frame["polygon_id"])
+    names = sorted(enriched(database, tmp_path, 3, RULES)["polygon_id"])
     decide(database, names[:1], "accepted", "dora")
     make_release(database, tmp_path / "release")
     with ExitStack() as made:
