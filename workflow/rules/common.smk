@@ -184,9 +184,14 @@ def flag_of(wildcards):
     return f"{flags_folder()}/{keys.sheet_key(wildcards.sheet, wildcards.year)}.json"
 
 
+def read_flag(wildcards):
+    """Content of the flag file of an orthophoto."""
+    return json.loads(Path(flag_of(wildcards)).read_text())
+
+
 def earlier_segmentation(wildcards):
     """Segmentation of the flight before a flagged one, where there was a flight."""
-    before = json.loads(Path(flag_of(wildcards)).read_text())["earlier"]
+    before = read_flag(wildcards)["earlier"]
     if before is None:
         return []
     return result(f"segmentation/{keys.sheet_key(wildcards.sheet, before['year'])}.h5")
@@ -200,7 +205,7 @@ def orthophoto_of(wildcards):
 
 def flights_of(wildcards):
     """A flagged orthophoto and, where there was one, the flight before it: raster, bands, CRS and date."""
-    flag = json.loads(Path(flag_of(wildcards)).read_text())
+    flag = read_flag(wildcards)
     years = [flag["year"]] + ([flag["earlier"]["year"]] if flag["earlier"] else [])
     with plain_errors():
         rows = [
@@ -221,8 +226,7 @@ def scenes_to_review(side):
     """Input function for the acquisitions of which one is shown `before` or `after` a sheet's changes."""
 
     def find(wildcards):
-        flag = json.loads(Path(flag_of(wildcards)).read_text())
-        chosen = review_scenes.review_scenes(flag, INVENTORY)[side]
+        chosen = review_scenes.review_scenes(read_flag(wildcards), INVENTORY)[side]
         return [result(f"acquisition/{keys.scene_key(*scene)}.h5") for scene in chosen]
 
     return find
@@ -230,7 +234,7 @@ def scenes_to_review(side):
 
 def months_to_review(wildcards):
     """Files of the inventory by whose age it is seen that a scene that could be shown has come or gone."""
-    flag = json.loads(Path(flag_of(wildcards)).read_text())
+    flag = read_flag(wildcards)
     halves = review_scenes.review_halves(flag, INVENTORY)
     zone = flag["events"][0]["epsg"]
     return [

@@ -38,6 +38,6 @@ def give(path: Path, account: str) -> None:
 
 
 def can_enter(account: str, folder: Path, *, and_read: bool = False) -> bool:
-    """Whether `account` can pass through `folder`, judged by the system itself (ACLs included)."""
+    """Whether `account` can pass through `folder` and, with `and_read`, read it, as the system itself judges."""
     tests = ["-x", str(folder)] + (["-a", "-r", str(folder)] if and_read else [])
     return subprocess.run(["test", *tests], cwd="/", check=False, **run_as(account)).returncode == 0

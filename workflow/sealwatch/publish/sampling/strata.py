@@ -34,7 +34,9 @@ MAP_LABELS = {"change": "change", "buffer": "no change", "stable": "no change"}
 """What the map says of the cells of a stratum."""
 
 EXCLUDED = ("outside", "unobserved", "other zone")
-"""Why a cell of a map is not in the population; its code is 3 and more."""
+"""Why a cell of a map is not in the population; its code is the place behind those of the strata."""
+
+_CHANGE, _BUFFER, _STABLE, _OUTSIDE, _UNOBSERVED, _OTHER_ZONE = range(len(STRATA) + len(EXCLUDED))
 
 BLOCK = 512
 """Rows and columns of a block at most; that of the files' chunks."""
@@ -56,7 +58,7 @@ class Cells:
         epsg: zone.
         row: int64 (height,), row in the zone's grid.
         col: int64 (width,), column in the zone's grid.
-        stratum: uint8 (height, width), place in `STRATA`, or 3 + place in `EXCLUDED`.
+        stratum: uint8 (height, width), place in `STRATA` followed by `EXCLUDED`.
         start: int32 (height, width), for `change` the place of the start in the half-years, else -1.
     """
 
@@ -153,11 +155,11 @@ class Maps:
                 first_half = np.full(state.shape, -1, "i4")
                 here = _within(block, row, col, 0) & (start >= 0)
                 first_half[row[here] - block[0].start, col[here] - block[1].start] = start[here]
-                strata[state == NOT_OBSERVED] = 4
-                strata[grid["inside"][block] != 1] = 3
+                strata[state == NOT_OBSERVED] = _UNOBSERVED
+                strata[grid["inside"][block] != 1] = _OUTSIDE
                 if len(meridians) > 1:
                     foreign = _nearest(window, block, meridians) != own
-                    strata[foreign & (strata != 3)] = 5
+                    strata[foreign & (strata != _OUTSIDE)] = _OTHER_ZONE
                 rows, cols = row_col(
                     window,
                     np.arange(block[0].start, block[0].stop, dtype="i8"),
@@ -219,15 +221,15 @@ def _strata(
     shape = (block[0].stop - block[0].start, block[1].stop - block[1].start)
     here = _within(block, row, col, buffer_cells)
     if not here.any():
-        return np.full(shape, 2, "u1")
+        return np.full(shape, _STABLE, "u1")
     n = buffer_cells
     event = np.zeros((shape[0] + 2 * n, shape[1] + 2 * n), "u1")
     place = row[here] - block[0].start + n, col[here] - block[1].start + n
     event[place] = 1
     near = maximum_filter(event, size=2 * n + 1, mode="constant") == 1
-    result = np.where(near, 1, 2).astype("u1")
+    result = np.where(near, _BUFFER, _STABLE).astype("u1")
     sure = start[here] >= 0
-    result[place[0][sure], place[1][sure]] = 0
+    result[place[0][sure], place[1][sure]] = _CHANGE
     return result[n : n + shape[0], n : n + shape[1]]
 
 
