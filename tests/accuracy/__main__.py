@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from benchmarks.table import chosen_groups
 
-from . import country_rows, inference_rows, landcover_rows, series_rows, statement_rows, vhr_rows
+from . import country_rows, inference_rows, landcover_rows, series_rows, statement_rows, vhr_rows, worked_rows
 from .table import Figure, save
 
 GROUPS: dict[tuple[str, ...], Callable[[], list[Figure]]] = {
@@ -17,6 +17,7 @@ GROUPS: dict[tuple[str, ...], Callable[[], list[Figure]]] = {
     **country_rows.GROUPS,
     **vhr_rows.GROUPS,
     **statement_rows.GROUPS,
+    **worked_rows.GROUPS,
 }
 """Names of the figures, and the function that measures them together."""
 
