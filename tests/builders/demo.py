@@ -30,7 +30,7 @@ from sealwatch.publish.reader import make_reader
 from sealwatch.publish.review import decide, queue
 from sealwatch.publish.serve import configured, start
 from sealwatch.publish.serve import stop as stop_services
-from sealwatch.publish.server import WebServer, serving
+from sealwatch.publish.server import WebServer, process_of, serving
 from sealwatch.settings import merged
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -168,15 +168,12 @@ def _stac_pid(demo: Demo) -> Path:
 
 def stop_stac_api(demo: Demo) -> None:
     """Stop the STAC API that a killed run left behind, if the process is still that one."""
-    if not _stac_pid(demo).exists():
-        return
-    pid = int(_stac_pid(demo).read_text())
-    command = Path(f"/proc/{pid}/cmdline")
-    if command.exists() and b"builders.stac_server" in command.read_bytes():
+    words = _stac_pid(demo), "builders.stac_server"
+    if (pid := process_of(*words)) is not None:
         os.killpg(pid, signal.SIGTERM)
-        while command.exists() and command.read_bytes():
+        while process_of(*words) is not None:
             time.sleep(0.1)
-    _stac_pid(demo).unlink()
+    _stac_pid(demo).unlink(missing_ok=True)
 
 
 @contextmanager

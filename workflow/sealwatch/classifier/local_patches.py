@@ -81,12 +81,12 @@ def label_patches(
     frame = read_vector(labels, LABEL_LAYER, LABEL_FIELDS)
     wanted = labelled_scenes(labels)
     patches, codes, places, left_out = [], [], [], 0
-    found = set()
+    digests = {}
     for path in scenes:
         with hdf5.read(path) as file:
             strips = AcquisitionStrips(file, bands)
             own = {key: hdf5.read_text(file.attrs[key]) for key in ("tile", "date", "platform")}
-            found.add(scene_key(**own))
+            digests[scene_key(**own)] = file_digest(path)
             rows = frame[np.logical_and.reduce([frame[k].astype(str) == v for k, v in own.items()])]
             rows = rows.to_crs(strips.window.epsg)
             to_degrees = Transformer.from_crs(strips.window.epsg, 4326, always_xy=True)
@@ -108,7 +108,7 @@ def label_patches(
                     patches.append(patch)
                     codes.append(LAND_COVER_CLASSES.index(name))
                     places.append(to_degrees.transform(*centre))
-    missing = sorted(set(wanted) - found)
+    missing = sorted(set(wanted) - digests.keys())
     if missing:
         raise RasterError(
             f"{labels}: no acquisition of {', '.join(missing)}; correct tile, date and platform there"
@@ -119,10 +119,7 @@ def label_patches(
     lon, lat = np.array(places, dtype=np.float64).T
     provenance = {
         "classes": " ".join(LAND_COVER_CLASSES),
-        "inputs": {
-            "labels": file_digest(labels),
-            **{f"{Path(scene).parent.name}/{Path(scene).stem}": file_digest(scene) for scene in scenes},
-        },
+        "inputs": {"labels": file_digest(labels), **digests},
     }
     with hdf5.create(target, "label_patches", baseline, provenance) as file:
         for name, size in (("patch", len(patches)), ("row", PATCH_PX), ("col", PATCH_PX)):
