@@ -8,8 +8,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stamp=.venv/.sealwatch-setup
 packages=(grass-core python3-ply python3-venv cgi-mapserver lighttpd lighttpd-modules-lua gdal-bin make curl)
-# The browser that opens the review page, QGIS to open what is made for it, and a SLURM cluster with accounting.
-[ "${1:-}" = tests ] && packages+=(chromium python3-qgis qgis-providers
+# The browser that opens the review page, QGIS to open what is made for it, a system that boots, and a SLURM cluster
+# with accounting.
+[ "${1:-}" = tests ] && packages+=(chromium python3-qgis qgis-providers systemd-container
     munge slurmctld slurmd slurm-client slurmdbd mariadb-server-core mariadb-client-core)
 
 fail() {

@@ -115,6 +115,13 @@ def test_maplibre_comes_from_the_desk_itself(desk):
     assert nobody.get("/lib/maplibre-gl.css").headers["content-type"].startswith("text/css")
 
 
+def test_a_plot_south_of_the_equator_in_a_northern_zone(desk, ana):
+    plot = desk.folder / "results/change/32636_plots/32636--12-776-2022H1.svg"
+    plot.parent.mkdir()
+    plot.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    assert ana.get(f"/api/plots/{plot.name}").text == plot.read_text()
+
+
 def test_the_plot_of_a_polygon_is_that_of_its_site(desk, ana):
     other = "32633-3-7-2022H1"
     path = desk.folder / "results" / "change" / "32633_events.parquet"

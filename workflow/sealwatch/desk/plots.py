@@ -10,9 +10,8 @@ import pyarrow.dataset as ds
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
 
+from ..keys import EVENT_ID
 from .desk import ERRORS, SignedIn, TheDesk
-
-EVENT_ID = r"32[67]\d{2}-\d{1,8}-\d{1,8}-\d{4}H[12]"
 
 router = APIRouter(prefix="/api/plots", tags=["imagery"], responses=ERRORS)
 

@@ -18,6 +18,7 @@ from ..errors import VectorError
 from ..grid import Window
 from ..publish.geometries import polygonal
 from ..vectors import field_as_text, read_vector
+from ..zones import strip_of
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -101,10 +102,7 @@ def ellipsoid_per_plane(window: Window, row: np.ndarray, col: np.ndarray) -> np.
 
 
 def own_area(area_of_interest: str | Path, zone: int, zones: Sequence[int]) -> BaseGeometry:
-    """The part of the area of interest that a zone answers for, in its CRS.
-
-    Where there are several zones, each answers for the places whose nearest central meridian is its own, and of a
-    northern and a southern zone each for its side of the equator: every place belongs to exactly one.
+    """The part of the area of interest that a zone answers for (`sealwatch.zones`), in its CRS.
 
     Raises:
         VectorError: the file cannot be read.
@@ -114,27 +112,8 @@ def own_area(area_of_interest: str | Path, zone: int, zones: Sequence[int]) -> B
     frame = frame[~frame.geometry.isna()]
     if len(zones) > 1:
         # Points every 0.01 degrees keep the common border of two zones within centimetres in both.
-        strip = _strip(zone, zones).segmentize(0.01)
+        strip = strip_of(zone, zones).segmentize(0.01)
         frame = frame.to_crs(4326)
         frame = frame.set_geometry(polygonal(frame.make_valid().intersection(strip).values), crs=4326)
         frame = frame[~frame.geometry.isna()]
     return frame.to_crs(zone).make_valid().union_all()
-
-
-def _strip(zone: int, zones: Sequence[int]) -> BaseGeometry:
-    from shapely.geometry import box
-
-    def meridian(epsg: int) -> float:
-        return (epsg % 100) * 6.0 - 183.0
-
-    own = meridian(zone)
-    west = max((m for m in map(meridian, zones) if m < own), default=None)
-    east = min((m for m in map(meridian, zones) if m > own), default=None)
-    both = {e // 100 for e in zones if meridian(e) == own} == {326, 327}
-    north = zone // 100 == 326
-    return box(
-        -180.0 if west is None else (west + own) / 2,
-        0.0 if both and north else -90.0,
-        180.0 if east is None else (east + own) / 2,
-        0.0 if both and not north else 90.0,
-    )

@@ -10,10 +10,8 @@ from ..catalogue.records import read_record
 from ..composites.maps import NO_CLASS
 from ..files import file_digest
 from ..grid import in_window
-from ..keys import LAND_COVER_CLASSES, WILDCARD_CONSTRAINTS, half_range, half_span
+from ..keys import EVENT_ID, LAND_COVER_CLASSES, half_range, half_span
 from .products import Products
-
-_EVENT_ID = re.compile(r"({zone})-(-?\d+)-(-?\d+)-({half})".format(**WILDCARD_CONSTRAINTS))
 
 VOTED, LESS_CLEAR, NOT_CLEAR, UNKNOWN = "voted", "less clear", "not clear", "unknown"
 """Part a scene has in a vote: its patch was the clearest; another one's was; too few of its pixels were clear to
@@ -22,7 +20,7 @@ classify it; or the maps that would tell are not there."""
 
 def is_event_id(text: str) -> bool:
     """Whether `text` has the form `zone-row-col-half`."""
-    return _EVENT_ID.fullmatch(text) is not None
+    return re.fullmatch(EVENT_ID, text) is not None
 
 
 def describe_event(products: Products, event_id: str) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def describe_event(products: Products, event_id: str) -> dict[str, Any]:
         CatalogueError: a record of the inventory is damaged.
         RasterError: a map is damaged.
     """
-    parts = _EVENT_ID.fullmatch(event_id)
+    parts = re.fullmatch(EVENT_ID, event_id)
     if parts is None:
         return {"event_id": event_id, "found": False, "halves": [], "months": [], "votes": []}
     zone, cell = parts[1], (int(parts[2]), int(parts[3]))

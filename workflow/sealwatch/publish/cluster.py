@@ -131,7 +131,10 @@ class Cluster:
         if done.returncode:
             text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else done.stderr
             if "Address already in use" in text.rsplit("starting PostgreSQL", 1)[-1]:
-                raise DatabaseError(f"port {self.port} is taken; choose another port for the database")
+                raise DatabaseError(
+                    f"port {self.port} is taken; end what listens there (make stop ends a demo's services), or "
+                    "choose another port for the database"
+                )
             raise DatabaseError(f"PostgreSQL did not start in {self.home}; its log is {log}")
 
     def _ensure(self, database: str) -> None:

@@ -108,7 +108,10 @@ class WebServer:
         if done.returncode:
             shutil.rmtree(runtime)
             if "Address already in use" in done.stderr:
-                raise ServiceError(f"port {self.port} is taken; choose another port for the web server")
+                raise ServiceError(
+                    f"port {self.port} is taken; end what listens there (make stop ends a demo's services), or "
+                    "choose another port for the web server"
+                )
             raise ServiceError(f"lighttpd did not start: {done.stderr.strip()}")
         self._state.write_text(json.dumps({"runtime": str(runtime)}), encoding="utf-8")
         try:

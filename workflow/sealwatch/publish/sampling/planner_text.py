@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import ConfigError
 from .draw import Design, draw
+from .intervals import Z
 from .planner import Expectation, expected, figures, half_width, mapped_elsewhere, plan, sample_size
 from .strata import STRATA, ZoneMap
 
@@ -112,5 +113,5 @@ def _comparisons(
     if "overall" in wanted:
         weights = [expectation.cells[name] / cells for name in STRATA]
         spread = [(p * (1 - p)) ** 0.5 for p in (expectation.change_share[name] for name in STRATA)]
-        number = sample_size(weights, spread, wanted["overall"] / 1.96, cells)
+        number = sample_size(weights, spread, wanted["overall"] / Z, cells)
         yield f"by equation 13 of Olofsson et al. (2014), overall accuracy alone, normal interval: {number} units"

@@ -7,8 +7,7 @@
 | `stable` | all others | no change |
 
 Not in the population: cells outside the area, cells without a state (never or too rarely observed), and cells that
-another zone answers for. Where zones overlap, a place belongs to the one whose central meridian is nearest to the
-cell's centre, which is the zone's own longitude band; zones have different grids, so places are assigned by centres
+another zone answers for (`sealwatch.zones`). Zones have different grids, so places are assigned by the cells' centres
 and the seam is as jagged as the cells are large.
 """
 
@@ -26,6 +25,7 @@ from ... import hdf5
 from ...change.persistence import NOT_OBSERVED
 from ...errors import ConfigError, RasterError
 from ...grid import Window, row_col
+from ...zones import zone_at
 
 STRATA = ("change", "buffer", "stable")
 """Names of the strata; a cell's code is the place in this tuple."""
@@ -146,7 +146,7 @@ class Maps:
             min_rise: `change.min_rise`: a gain with a smaller rise is unsure.
         """
         inside_period = (self.halves.index(period[0]), self.halves.index(period[1]))
-        meridians = [_meridian(window.epsg) for window, _, _ in self._zones]
+        zones = [window.epsg for window, _, _ in self._zones]
         for own, (window, change, grid) in enumerate(self._zones):
             row, col, start = _gains(window, change, inside_period, min_rise)
             for block in _blocks(window):
@@ -157,8 +157,8 @@ class Maps:
                 first_half[row[here] - block[0].start, col[here] - block[1].start] = start[here]
                 strata[state == NOT_OBSERVED] = _UNOBSERVED
                 strata[grid["inside"][block] != 1] = _OUTSIDE
-                if len(meridians) > 1:
-                    foreign = _nearest(window, block, meridians) != own
+                if len(zones) > 1:
+                    foreign = _zone_of_cells(window, block, zones) != own
                     strata[foreign & (strata != _OUTSIDE)] = _OTHER_ZONE
                 rows, cols = row_col(
                     window,
@@ -233,13 +233,8 @@ def _strata(
     return result[n : n + shape[0], n : n + shape[1]]
 
 
-def _meridian(epsg: int) -> tuple[float, bool]:
-    """Central meridian (degrees) of a UTM zone and whether it is a northern one."""
-    return (epsg % 100) * 6.0 - 183.0, epsg // 100 == 326
-
-
-def _nearest(window: Window, block: tuple[slice, slice], meridians: list[tuple[float, bool]]) -> np.ndarray:
-    """Place in `meridians` of the zone that answers for each cell of a block, (height, width)."""
+def _zone_of_cells(window: Window, block: tuple[slice, slice], zones: Sequence[int]) -> np.ndarray:
+    """Place in `zones` of the zone that answers for each cell of a block, (height, width)."""
     from pyproj import Transformer
 
     size = window.cell_size_m
@@ -248,12 +243,7 @@ def _nearest(window: Window, block: tuple[slice, slice], meridians: list[tuple[f
     to_degrees = Transformer.from_crs(window.epsg, 4326, always_xy=True)
 
     def owner(xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
-        longitude, latitude = to_degrees.transform(xs, ys)
-        distance = [
-            np.abs((longitude - degrees + 180) % 360 - 180) + 360.0 * ((latitude >= 0) != north)
-            for degrees, north in meridians
-        ]
-        return np.argmin(np.stack(distance), axis=0)
+        return zone_at(*to_degrees.transform(xs, ys), zones)
 
     # Along a row longitude only grows, so where both ends of all rows have one owner, all cells between have.
     ends = owner(np.repeat(x[[0, -1]], len(y)), np.tile(y, 2))
