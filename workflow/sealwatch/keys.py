@@ -21,8 +21,10 @@ WILDCARD_CONSTRAINTS = {
 """Regular expressions of the Snakemake wildcards, without anchors."""
 
 EVENT_ID = r"({zone})-(-?\d{{1,8}})-(-?\d{{1,8}})-({half})".format(**WILDCARD_CONSTRAINTS)
-"""Regular expression of an event's id, `zone-row-col-half`, without anchors; south of the equator a northern zone counts
-rows below 0."""
+"""Regular expression of an event's id, `zone-row-col-half`, without anchors.
+
+A northern zone counts rows below 0 south of the equator.
+"""
 
 IMPERVIOUS_CLASSES = ("Highway", "Industrial", "Residential")
 """The land-cover classes that count as impervious (1); all others count as 0."""
