@@ -130,6 +130,13 @@ def steps(counts: Counts, rates: Rates, training: bool) -> list[Step]:
         Step("`prepare_sheet`", 2 * counts.flagged, "flight", prepare, "`sheet_end_to_end`"),
         Step("`segment`", 2 * counts.flagged, "flight", segment, "`sheet_end_to_end`"),
         Step("`outline`", counts.flagged, "flagged sheet", outline, "`sheet_end_to_end`"),
+        Step(
+            "`review_imagery`",
+            counts.flagged,
+            "flagged sheet",
+            rates.other("review_imagery") * SHEET_PX / 1e6,
+            "[review_imagery](#rates)",
+        ),
         Step("all other rules", counts.changes, "run", sum(rates.other("once").values()), "[once](#rates)"),
     ]
     if training:
@@ -144,7 +151,7 @@ def steps(counts: Counts, rates: Rates, training: bool) -> list[Step]:
                 rates.other("eurosat_download"),
             )
         )
-    jobs = 2 * counts.scenes + counts.dates + counts.months + counts.halves + 5 * counts.flagged
+    jobs = 2 * counts.scenes + counts.dates + counts.months + counts.halves + 6 * counts.flagged
     once = len(rates.other("once")) * counts.changes
     found.append(Step("SLURM, at most", jobs + once, "job", rates.other("slurm_job"), "[slurm_job](#rates)"))
     return found

@@ -70,7 +70,8 @@ _ASSUMPTIONS = """\
 - An orthophoto has 4500 x 6000 pixels of 0.5 m; the benchmark's has a quarter of them, and a forest of 100 trees. For
   each flagged one the flight before it is segmented too. That 200 are flagged is an assumption, not a finding.
 - "All other rules" are those that run once: their rates are of the demo, which is a tiny country, and were not scaled.
-  `review_imagery`, the services and what people do are not in it.
+  That of `review_imagery` is of its small sheets too, scaled by their pixels. Both are times by the wall clock, taken
+  for times of one core. The services and what people do are not in it.
 - SLURM: each job by itself; the groups of `profiles/slurm` save most of it.
 - A year brings twelve seventieths of the scenes, dates and flags of the first 70 months, and is refreshed each week:
   month, half-year and changes are made anew each time. Nothing is trained again.

@@ -7,6 +7,7 @@ import numpy as np
 import rasterio
 from databases import RULES
 from outline_files import outlines, registry, write
+from pyproj import Transformer
 from rasterio.transform import from_origin
 
 from builders.review_desk import PASSWORD
@@ -53,6 +54,13 @@ def image(path: Path, cell_m: float, seed: int) -> None:
                        transform=from_origin(460_000, 5_102_000, cell_m, cell_m), nodata=0, blocksize=256,
                        compress="deflate") as target:  # fmt: skip
         target.write(pixels)
+
+
+def tile_at(x: float, y: float, zoom: int) -> tuple[int, int]:
+    """Column and row of the tile that holds a place in EPSG:32633."""
+    east, north = Transformer.from_crs(32633, 3857, always_xy=True).transform(x, y)
+    size = 2 * 20037508.342789244 / 2**zoom
+    return int((east + 20037508.342789244) / size), int((20037508.342789244 - north) / size)
 
 
 def geojson(polygon: dict) -> dict:

@@ -65,7 +65,8 @@ def secrets(settings: dict, folder: Path) -> None:
 
 
 @contextmanager
-def public_services(cluster, name: str, counts: list[int], tolerances=(5, 20)):
+def released(cluster, name: str, counts: list[int], tolerances=(5, 20)):
+    """Releases in a database of their own; gives a folder, the services' configuration and their DSN."""
     folder = Path(tempfile.mkdtemp(prefix="sealwatch-public-"))
     settings = {
         "dsn_env": f"OWNER_{name.upper()}",
@@ -74,21 +75,25 @@ def public_services(cluster, name: str, counts: list[int], tolerances=(5, 20)):
         "generalise_m": list(tolerances),
     }
     os.environ[settings["dsn_env"]] = dsn = new_database(cluster, name)
-    port = free_port()
-    config = {
-        "services": {"port": port, "ogc_api_port": free_port(), "dsn_env": f"READER_{name.upper()}"},
-        "database": settings,
-    }
-    (folder / "config.yaml").write_text(json.dumps(config))
     for count in counts:
         publish_rows(settings, count)
     secrets(settings, folder)
-    # The server lets the account in without it; it stands for the password that must not show up anywhere.
-    dsn = make_reader(dsn, name) + " password=CANARYpassword"
-    web = folder / "web"
-    start(web, [folder / "config.yaml"], {config["services"]["dsn_env"]: dsn})
+    ports = {"port": free_port(), "ogc_api_port": free_port()}
+    config = {"services": ports | {"dsn_env": f"READER_{name.upper()}"}, "database": settings}
     try:
-        yield Public(f"http://127.0.0.1:{port}", web, settings)
+        # The server lets the account in without it; it stands for the password that must not show up anywhere.
+        yield folder, config, make_reader(dsn, name) + " password=CANARYpassword"
     finally:
-        assert stop(web)
         shutil.rmtree(folder)
+
+
+@contextmanager
+def public_services(cluster, name: str, counts: list[int], tolerances=(5, 20)):
+    with released(cluster, name, counts, tolerances) as (folder, config, dsn):
+        (folder / "config.yaml").write_text(json.dumps(config))
+        web = folder / "web"
+        start(web, [folder / "config.yaml"], {config["services"]["dsn_env"]: dsn})
+        try:
+            yield Public(f"http://127.0.0.1:{config['services']['port']}", web, config["database"])
+        finally:
+            assert stop(web)

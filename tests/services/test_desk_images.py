@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import rasterio
-from desk_case import PLOT
+from desk_case import PLOT, tile_at
 from PIL import Image
-from pyproj import Transformer
 from rasterio.warp import Resampling, reproject
 
 TILES = "/api/tiles/A1_2024/orthophoto_after"
@@ -19,13 +18,6 @@ TILES = "/api/tiles/A1_2024/orthophoto_after"
 @pytest.fixture
 def ana(desk):
     return desk.sign_in("ana")
-
-
-def tile_at(x: float, y: float, zoom: int) -> tuple[int, int]:
-    """Column and row of the tile that holds a place in EPSG:32633."""
-    east, north = Transformer.from_crs(32633, 3857, always_xy=True).transform(x, y)
-    size = 2 * 20037508.342789244 / 2**zoom
-    return int((east + 20037508.342789244) / size), int((20037508.342789244 - north) / size)
 
 
 def test_a_tile_shows_the_image_at_its_place(desk, ana):

@@ -1,11 +1,19 @@
-"""The nightly run of deploy/ under a real systemd, set up as docs/scheduled.md says."""
+"""The units of deploy/ under a real systemd, set up as their pages say: nightly run, public services, review desk."""
+
+from pathlib import Path
 
 import pytest
+import requests
 import yaml
+from desk_case import PLOT, tile_at
+from psycopg.conninfo import make_conninfo
+from public_case import Public, released
 
 from builders.booted import booted, can_boot
 from builders.demo import ROOT
+from builders.ports import free_port
 from builders.receivers import MailServer
+from builders.review_desk import Desk
 from builders.scheduled_project import write_alerts
 from builders.waiting import wait_for
 
@@ -97,3 +105,60 @@ def test_it_leaves_a_run_by_hand_alone(system):
     assert not (system.root / PRODUCT).exists()
     let_go(system)
     wait_for("the run by hand", (system.root / PRODUCT).exists, 60)
+
+
+def serving(system, name, url):
+    """Wait until a unit answers."""
+
+    def answers():
+        try:
+            return requests.get(url, timeout=5).status_code < 500
+        except requests.ConnectionError:
+            return False
+
+    try:
+        wait_for(name, answers, 60)
+    except TimeoutError:
+        raise AssertionError(system.journal(name)) from None
+
+
+def test_the_public_services_answer_and_come_back_when_killed(cluster):
+    name = "sealwatch-services"
+    with released(cluster, "unit_services", [7]) as (folder, config, dsn), booted({}) as system:
+        system.install(name, config, **{config["services"]["dsn_env"]: f'"{dsn}"'})
+        public = Public(f"http://127.0.0.1:{config['services']['port']}", folder, config["database"])
+        system.start(name)
+        for _ in range(2):
+            serving(system, name, public.wfs)
+            hits = public.wfs_query(REQUEST="GetFeature", TYPENAMES="newly_sealed", RESULTTYPE="hits")
+            assert 'numberMatched="7"' in hits
+            items = requests.get(f"{public.ogc}/collections/newly_sealed/items", timeout=30).json()
+            assert items["numberMatched"] == 7
+            system.call("systemctl", "kill", "--kill-whom=main", "--signal=SIGKILL", name)
+            wait_for("its end", lambda: "code=killed" in system.journal(name), 30)
+        assert "CANARY" not in system.journal(name)
+
+
+def test_the_review_desk_shows_images_and_takes_decisions(desk):
+    name = "sealwatch-desk"
+    desk.rows("CREATE ROLE desk_of_unit LOGIN IN ROLE sealwatch_desk")
+    desk.folder.chmod(0o755)
+    own = make_conninfo(desk.database["dsn"], user="desk_of_unit")
+    unit = Desk(desk.folder, free_port(), desk.database)
+    section = {key: desk.database[key] for key in ("dsn_env", "schema", "srid")}
+    config = {"results": "/srv/sealwatch/results", "desk": {"port": unit.port}, "database": section}
+    with booted({desk.folder / "results": Path("/srv/sealwatch/results")}) as system:
+        system.install(name, config, **{section["dsn_env"]: f'"{own}"'})
+        system.start(name)
+        serving(system, name, f"{unit.url}/api/session")
+        person = unit.sign_in("bor")
+        assert person.get(f"/api/plots/{PLOT}.svg").text.startswith("<svg")
+        column, row = tile_at(461_500, 5_100_500, 16)
+        tile = f"/api/tiles/A1_2024/orthophoto_after/16/{column}/{row}.png"
+        assert person.get(tile).content == desk.sign_in("ana").get(tile).content
+        item = person.waiting()[-1]
+        assert person.decide(item, "rejected", reason="a roof of before").status_code == 201
+        system.call("systemctl", "stop", name)
+        assert system.call("systemctl", "is-failed", name, check=False).stdout == "inactive\n"
+    decided = "SELECT state, db_user FROM review WHERE polygon_id = %s ORDER BY review_id DESC LIMIT 1"
+    assert desk.rows(decided, item["polygon_id"]) == [("rejected", "desk_of_unit")]

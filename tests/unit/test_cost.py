@@ -5,6 +5,7 @@ import re
 import pytest
 
 from benchmarks.cost import FIRST, YEAR, make_page, products, read_rates, steps
+from benchmarks.demo_rates import SCALED
 from benchmarks.table import DOCS
 
 
@@ -38,6 +39,15 @@ def test_the_sum_on_disk_is_that_of_its_rows():
     for row in found:
         assert number(row[3]) == pytest.approx(number(row[1]) * number(row[2]), rel=0.01)
     assert number(last[3]) == pytest.approx(sum(number(row[3]) for row in found), rel=0.01)
+
+
+def test_what_runs_once_is_every_rule_that_no_other_rate_stands_for():
+    """Those with a benchmark file; the others, which are run by name, have none."""
+    rules = "".join(path.read_text() for path in sorted((DOCS.parent / "workflow/rules").glob("*.smk")))
+    _, *parts = re.split(r"^ *(?:rule|checkpoint) (\w+):$", rules, flags=re.MULTILINE)
+    measured = {name for name, text in zip(parts[::2], parts[1::2], strict=True) if " benchmark:\n" in text}
+    assert set(read_rates().other("once")) == measured - SCALED
+    assert measured >= SCALED
 
 
 def test_every_rate_has_a_source_and_follows_it():

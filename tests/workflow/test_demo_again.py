@@ -1,7 +1,8 @@
 """The finished demo, run again and again: what comes and goes, is lost or killed leaves no trace in the products.
 
 Every sequence of events ends where it began, so that the finished demo is what a run from nothing gives. How many there
-are: SEALWATCH_DEMO_SEQUENCES. With SEALWATCH_LONG=1 the demo is also made from nothing on a private SLURM cluster.
+are: SEALWATCH_DEMO_SEQUENCES. With SEALWATCH_LONG=1 the demo is also made from nothing on a private SLURM cluster and
+by the nightly unit under systemd.
 """
 
 import json
@@ -19,15 +20,18 @@ import pytest
 import yaml
 
 from builders import demo as demo_module
+from builders.booted import booted, can_boot
 from builders.demo import ROOT, link_checkout
 from builders.extra_flight import add_flight
 from builders.extra_scene import add_scene
+from builders.receivers import MailServer
 from builders.slurm_checkout import PARTITIONS
 from builders.slurm_cluster import missing_packages, private_cluster
 from builders.stac_server import load_items
 
 pytestmark = pytest.mark.timeout(5400)
 
+long = pytest.mark.skipif("SEALWATCH_LONG" not in os.environ, reason="takes long; SEALWATCH_LONG=1 runs it")
 SEQUENCES = int(os.environ.get("SEALWATCH_DEMO_SEQUENCES", "1"))
 GPU_RULES = ("classify", "train_forest", "segment")
 
@@ -195,7 +199,15 @@ def test_what_comes_and_goes_leaves_the_products_of_a_run_from_nothing(place, se
     assert {name for name in expected if made.get(name) != expected[name]} == set(), events.happened
 
 
-@pytest.mark.skipif("SEALWATCH_LONG" not in os.environ, reason="takes long; SEALWATCH_LONG=1 runs it")
+def empty(place):
+    """Take away all products but what refreshing the catalogue and releasing left: neither is done again."""
+    shutil.rmtree(place.folder / ".snakemake")
+    for folder in place.demo.results.iterdir():
+        if folder.is_dir() and folder.name not in ("inventory", "catalogue", "release"):
+            shutil.rmtree(folder)
+
+
+@long
 @pytest.mark.skipif(bool(missing_packages()), reason="SLURM is not installed")
 def test_the_whole_demo_on_a_cluster_gives_the_same_bytes(place):
     expected = place.contents()
@@ -203,11 +215,7 @@ def test_the_whole_demo_on_a_cluster_gives_the_same_bytes(place):
         (place.folder / "profiles/slurm/partitions.yaml").write_text(
             yaml.safe_dump({"partitions": PARTITIONS})
         )
-        shutil.rmtree(place.folder / ".snakemake")
-        for folder in place.demo.results.iterdir():
-            # What refreshing the catalogue and releasing left: neither is done again.
-            if folder.is_dir() and folder.name not in ("inventory", "catalogue", "release"):
-                shutil.rmtree(folder)
+        empty(place)
         asks = [f"{rule}:gpu=1" for rule in GPU_RULES]
         quick = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10")
         place.run("--profile", "profiles/slurm", "--set-resources", *asks, *quick, **cluster.environment)
@@ -218,5 +226,27 @@ def test_the_whole_demo_on_a_cluster_gives_the_same_bytes(place):
             given = {(job["Partition"], job.get("TresPerJob")) for job in cluster.jobs_of(rule)}
             assert given == {("cpu", None)}, rule
         assert {job["JobState"] for job in cluster.jobs()} == {"COMPLETED"}
+    made = place.contents()
+    assert {name for name in expected if made.get(name) != expected[name]} == set()
+
+
+@long
+@pytest.mark.skipif(not can_boot(), reason="no root, or no systemd-nspawn")
+def test_the_whole_demo_as_the_nightly_unit_gives_the_same_bytes(place):
+    """As a user without rights, who may write the results and nothing else, with what the unit forbids."""
+    expected = place.contents()
+    empty(place)
+    demo, unit = place.demo, "sealwatch-run.service"
+    with MailServer() as mail, booted({demo.folder: demo.folder}) as system:
+        dsn, smtp = demo.cluster.dsn(), f"smtp://127.0.0.1:{mail.port}"
+        system.install_run(demo.config, SEALWATCH_DSN=dsn, SEALWATCH_SMTP_URL=smtp)
+        # The demo lies below /tmp, which the unit does not see.
+        system.change(unit, f"[Service]\nBindPaths={demo.folder}\nReadWritePaths={demo.results}\n")
+        system.call("chown", "--recursive", "sealwatch:", str(demo.results))
+        try:
+            system.start(unit)
+        finally:
+            system.call("chown", "--recursive", "root:", str(demo.results))
+        assert not mail.mails  # the first run takes all alerts for told
     made = place.contents()
     assert {name for name in expected if made.get(name) != expected[name]} == set()
