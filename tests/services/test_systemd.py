@@ -18,7 +18,7 @@ from builders.scheduled_project import write_alerts
 from builders.waiting import wait_for
 
 pytestmark = [
-    pytest.mark.skipif(not can_boot(), reason="no root, or no systemd-nspawn"),
+    pytest.mark.skipif(not can_boot(), reason="no systemd-nspawn, or not root"),
     pytest.mark.timeout(300),
 ]
 

@@ -231,7 +231,7 @@ def test_the_whole_demo_on_a_cluster_gives_the_same_bytes(place):
 
 
 @long
-@pytest.mark.skipif(not can_boot(), reason="no root, or no systemd-nspawn")
+@pytest.mark.skipif(not can_boot(), reason="no systemd-nspawn, or not root")
 def test_the_whole_demo_as_the_nightly_unit_gives_the_same_bytes(place):
     """As a user without rights, who may write the results and nothing else, with what the unit forbids."""
     expected = place.contents()
