@@ -8,7 +8,7 @@ REAL_DATA_DIR ?= ../shared/data
 export REAL_DATA_DIR
 BUILDERS := PYTHONPATH=workflow:tests $(PYTHON) -m builders
 
-.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve review stop test bench cost accuracy transition-plot screenshots docs config-reference rulegraph lint lock plan catalogue run run-bounded
+.PHONY: help setup setup-tests demo demo-real demo-scene demo-orthophoto serve review stop test bench cost cost-rates accuracy transition-plot screenshots docs config-reference rulegraph lint lock plan catalogue run run-bounded
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -61,6 +61,10 @@ bench: setup ## measure against rivals into docs/benchmarks.md (ONLY=name for ro
 
 cost: ## work out docs/cost.md, what a country costs, from docs/benchmarks.json
 	@PYTHONPATH=workflow:tests $(PYTHON) -m benchmarks.cost
+
+cost-rates: ## the rates of it that a finished demo gives (DEMO=demo-real), then the page
+	@PYTHONPATH=workflow:tests $(PYTHON) -m benchmarks.demo_rates $(DEMO)/results
+	@$(MAKE) --no-print-directory cost
 
 accuracy: setup ## measure against truth and real labels into docs/accuracy.md (ONLY=name)
 	@PYTHONPATH=workflow:tests $(PYTHON) -m accuracy $(ONLY)
