@@ -1,5 +1,6 @@
 """GRASS datasets: packed, opened in another place, led to moved files; every command of the guide does what it says."""
 
+import os
 import re
 import shlex
 import shutil
@@ -147,6 +148,11 @@ def test_every_command_of_the_guide_gives_what_it_promises(moved, opened):
 def test_the_guides_modules_for_a_display_are_installed_or_said_to_need_one():
     assert [line.split()[0] for line in commands("gui")] == ["g.gui.timeline", "g.gui.animation"]
     assert "need a display" in GUIDE
+
+
+def test_the_archive_holds_nothing_of_the_machine_that_made_it(moved):
+    with tarfile.open(moved[1] / "spacetime/32633.tar.gz") as archive:
+        assert not [name for name in archive.getnames() if os.uname().nodename in name or ".tmp" in name]
 
 
 def test_a_wrong_folder_is_named_and_changes_nothing(moved, tmp_path):

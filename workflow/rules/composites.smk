@@ -160,7 +160,7 @@ rule spacetime:
         mem_mb=grows(2000),
         runtime=grows(60),
     params:
-        baseline=2,
+        baseline=3,
         pack=config["spacetime"]["pack"],
     message:
         "GRASS space-time raster datasets of zone {wildcards.zone}"

@@ -87,12 +87,17 @@ def build(
                 spans[raster] = _span("halves", Path(path).stem)
             _register(session, "binary", spans, ("d9d9d9", "d7191c"))
         with atomic_path(target) as part, tarfile.open(part, "w:gz", compresslevel=6) as archive:
-            archive.add(Path(folder) / location_name(zone), arcname=location_name(zone))
+            archive.add(Path(folder) / location_name(zone), arcname=location_name(zone), filter=_lasting)
 
 
 def raster_name(dataset: str, path: str | Path) -> str:
     """Name of a file's map in a dataset: `halves_2021H1`, `dates_2021_06_14_S2A`."""
     return f"{dataset}_{Path(path).stem}".replace("-", "_")
+
+
+def _lasting(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """The member, or None for what GRASS keeps of its sessions below the name of this machine."""
+    return None if ".tmp" in Path(member.name).parts else member
 
 
 def _register(

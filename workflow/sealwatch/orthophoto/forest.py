@@ -85,7 +85,7 @@ class Forest:
             )
 
     def save(self, target: str | Path) -> None:
-        """Write the forest as NumPy archive; equal forests give equal bytes."""
+        """Write the forest as NumPy archive; with the same version of Python equal forests give equal bytes."""
         header = canonical_json({**self._header(), "digest": self.digest})
         arrays: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
         arrays["header"] = np.frombuffer(header.encode(), "u1")
