@@ -22,6 +22,8 @@ rule all:
         "results/change/32633_alerts.parquet"
 
 rule catalogue:
+    localrule:
+        True
     shell:
         "touch refreshed"
 

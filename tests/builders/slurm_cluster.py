@@ -241,9 +241,10 @@ class SlurmCluster:
         (self.folder / "slurm.conf").write_text(text)
         (self.folder / "gres.conf").write_text("NodeName=gpu1 Name=gpu Type=fake File=/dev/null\n")
         (self.folder / "cgroup.conf").write_text("CgroupAutomount=no\n")
-        # The plugin's job step drops SLURM_CONF before it calls srun; a real cluster has /etc/slurm/slurm.conf.
-        srun = self.folder / "bin/srun"
-        srun.write_text(
-            f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf\nexport SLURM_CONF\nexec {shutil.which("srun")} "$@"\n'
-        )
-        srun.chmod(0o755)
+        # In a job Snakemake's plugin drops SLURM_CONF; a real cluster has /etc/slurm/slurm.conf.
+        for name in ("sacct", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun"):
+            program = self.folder / "bin" / name
+            program.write_text(
+                f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf\nexport SLURM_CONF\nexec {shutil.which(name)} "$@"\n'
+            )
+            program.chmod(0o755)
