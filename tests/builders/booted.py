@@ -6,6 +6,7 @@ its loopback too. The checkout is at /opt/sealwatch, as the units of deploy/ hav
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,7 @@ class Booted:
         for wants in ("etc", "usr/lib"):
             # No timer but those of the test: apt's own would work on the packages.
             shutil.rmtree(self.root / wants / "systemd/system/timers.target.wants", ignore_errors=True)
+        shutil.rmtree(self.root / "opt/sealwatch", ignore_errors=True)
         environment = self.root / "opt/sealwatch/.venv"
         (environment / "bin").mkdir(parents=True)
         (environment / "pyvenv.cfg").write_text(
@@ -92,7 +94,7 @@ class Booted:
                 [
                     "systemd-nspawn",
                     f"--directory={self.root}",
-                    "--machine=sealwatch",
+                    f"--machine=sealwatch-{os.getpid()}",
                     "--register=no",
                     "--keep-unit",
                     "--console=pipe",
