@@ -24,6 +24,7 @@ from sealwatch.report.events import read_sheets
 from sealwatch.report.gaps import zone_gaps
 from sealwatch.report.indicator_tables import read_indicators
 from sealwatch.report.land import NOT_NAMED, land_tables
+from sealwatch.report.layers import settings_rows
 from sealwatch.report.pictures import Frame, cut_out, cut_out_codes
 from sealwatch.report.scenes import scene_summary
 from sealwatch.settings import DEFAULTS, read_yaml, shaping
@@ -272,3 +273,10 @@ def test_settings_of_the_provenance_name_no_place_and_no_machine():
     for word in ("http", "data/", "dsn", "parallel", "retries", "device"):
         assert word not in found
     assert shaping(read_yaml(DEFAULTS))["change"]["persistence"] == 3
+
+
+def test_the_order_of_a_configuration_does_not_show_in_the_page():
+    found = shaping(read_yaml(DEFAULTS))
+    turned = {name: dict(reversed(section.items())) for name, section in reversed(found.items())}
+    assert settings_rows(turned) == settings_rows(found)
+    assert ("change.persistence", "3") in settings_rows(found)[0]

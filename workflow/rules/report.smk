@@ -63,7 +63,7 @@ rule report:
         mem_mb=grows(4000),
         runtime=grows(30),
     params:
-        baseline=5,
+        baseline=6,
         scenes=INVENTORY.scenes,
         months=len(MONTHS) * len(ZONES),
         halves=len(HALVES) * len(ZONES),

@@ -67,7 +67,7 @@ def settings_rows(settings: Mapping[str, Any]) -> tuple[list[tuple[str, str]], s
 
 
 def _flat(settings: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, str]]:
-    for key, value in settings.items():
+    for key, value in sorted(settings.items()):
         if isinstance(value, Mapping) and value:
             yield from _flat(value, f"{before}{key}.")
         else:
