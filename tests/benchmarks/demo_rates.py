@@ -14,6 +14,8 @@ import pandas as pd
 
 from sealwatch.files import write_json
 
+from .table import of_three_digits
+
 RATES = Path(__file__).with_name("cost_rates.json")
 SCALED = frozenset(
     """
@@ -36,12 +38,12 @@ def rates(results: Path) -> dict[str, dict[str, Any]]:
     outlines = sorted(results.glob("outline/*.gpkg"))
     return {
         "ortho_bytes": {
-            "value": _of_three(median(map(_bytes_a_pixel, ortho))),
+            "value": of_three_digits(median(map(_bytes_a_pixel, ortho))),
             "unit": "bytes a pixel",
             "source": f"median of the demo's {len(ortho)} `ortho/*.h5`",
         },
         "segmentation_bytes": {
-            "value": _of_three(median(map(_bytes_a_pixel, segmentation))),
+            "value": of_three_digits(median(map(_bytes_a_pixel, segmentation))),
             "unit": "bytes a pixel",
             "source": f"median of the demo's {len(segmentation)} `segmentation/*.h5`",
         },
@@ -51,13 +53,15 @@ def rates(results: Path) -> dict[str, dict[str, Any]]:
             "source": f"median of the demo's {len(outlines)} `outline/*.gpkg`",
         },
         "review_imagery": {
-            "value": _of_three(median(seconds["review_imagery"]) / median(map(_pixels, ortho)) * 1e6),
+            "value": of_three_digits(median(seconds["review_imagery"]) / median(map(_pixels, ortho)) * 1e6),
             "unit": "seconds a million pixels of the flagged sheet",
             "source": f"{demo} (median of {len(seconds['review_imagery'])})",
         },
         "once": {
             "value": {
-                rule: _of_three(median(values)) for rule, values in seconds.items() if rule not in SCALED
+                rule: of_three_digits(median(values))
+                for rule, values in seconds.items()
+                if rule not in SCALED
             },
             "unit": "seconds",
             "source": f"{demo} (median of a rule)",
@@ -87,10 +91,6 @@ def _pixels(path: Path) -> int:
     with h5py.File(path) as file:
         images = [item.shape for item in file.values() if isinstance(item, h5py.Dataset) and item.ndim >= 2]
     return max(shape[-2] * shape[-1] for shape in images)
-
-
-def _of_three(value: float) -> float:
-    return float(f"{value:.3g}")
 
 
 if __name__ == "__main__":

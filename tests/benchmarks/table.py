@@ -47,7 +47,7 @@ class Row:
 def row(name: str, ours: Iterable[float], rival: Iterable[float], unit: str, note: str) -> Row:
     """A row from repeated figures of which smaller ones are better."""
     a, b = statistics.median(ours), statistics.median(rival)
-    return Row(name, _short(a), _short(b), _short(b / a), unit, note)
+    return Row(name, of_three_digits(a), of_three_digits(b), of_three_digits(b / a), unit, note)
 
 
 def in_turns(
@@ -115,5 +115,6 @@ def chosen_groups(groups: Mapping[tuple[str, ...], _Measure], only: str) -> list
     return chosen
 
 
-def _short(value: float) -> float:
+def of_three_digits(value: float) -> float:
+    """The value, rounded."""
     return float(f"{value:.3g}")

@@ -26,7 +26,7 @@ def zone_at(longitude: np.ndarray, latitude: np.ndarray, zones: Sequence[int]) -
     Returns:
         int (n,): place of the zone in `zones`.
     """
-    distance = np.stack([np.abs(_eastward(longitude - _meridian(zone))) for zone in zones])
+    distance = np.stack([np.abs((longitude - _meridian(zone) + 180.0) % 360.0 - 180.0) for zone in zones])
     other_side = np.stack([(latitude >= 0) != _is_northern(zone) for zone in zones])
     nearest = distance == distance.min(axis=0)
     return np.argmax(2 * nearest - (nearest & other_side), axis=0)
@@ -37,10 +37,9 @@ def strip_of(zone: int, zones: Sequence[int]) -> BaseGeometry:
     from shapely import box, union_all
 
     own = _meridian(zone)
-    away = [float(_eastward(_meridian(other) - own)) for other in zones if _meridian(other) != own]
-    # A zone half the Earth away lies on both sides.
-    east = min((d % 360 for d in away), default=360.0) / 2
-    west = min((-d % 360 for d in away), default=360.0) / 2
+    eastward = [(_meridian(other) - own) % 360.0 for other in zones if _meridian(other) != own]
+    # Half the way to the next zone on each side, round the Earth.
+    east, west = min(eastward, default=360.0) / 2, (360.0 - max(eastward, default=0.0)) / 2
     sides = {_is_northern(other) for other in zones if _meridian(other) == own}
     south = 0.0 if len(sides) == 2 and _is_northern(zone) else -90.0
     north = 0.0 if len(sides) == 2 and not _is_northern(zone) else 90.0
@@ -55,8 +54,3 @@ def _meridian(zone: int) -> float:
 
 def _is_northern(zone: int) -> bool:
     return zone // 100 == 326
-
-
-def _eastward(degrees: np.ndarray | float) -> np.ndarray:
-    """Differences of longitude, -180 up to 180."""
-    return np.asarray((degrees + 180.0) % 360.0 - 180.0)
